@@ -1,0 +1,40 @@
+# The commands of the project. `make run` and `make test` set everything up themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+INBOX  ?=
+
+.PHONY: run test test-scale test-servers bench ui clean help
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@echo "setting up $(VENV) (once, one to three minutes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+run: $(READY)    ## vendor files to published KPI marts (INBOX="folder ..." for your own files)
+	@$(BIN)/pxw run --sample-if-empty $(foreach url,$(INBOX),--inbox $(url))
+
+test: $(READY)   ## all tests but the heavy ones
+	@$(BIN)/python -m pytest -m "not server and not scale"
+
+test-scale: $(READY)   ## tests on large data
+	@$(BIN)/python -m pytest -m scale
+
+test-servers: $(READY) ## tests that need a browser or a server
+	@$(BIN)/python -m pytest -m server
+
+bench: $(READY)  ## the whole run against a plain DuckDB script, same files, same machine
+	@$(BIN)/python -m bench
+
+ui: $(READY)     ## the Dagster page on the warehouse of `make run`
+	@$(BIN)/pxw ui
+
+clean:           ## remove the virtual environment; a warehouse is never touched
+	rm -rf $(VENV)

@@ -1,0 +1,124 @@
+"""The catalogue of deliveries: what the ledger says about each, in one row.
+
+Belongs here: the state of a delivery (landed, refused, held, accepted), its order, a cut at a date.
+Does not belong here: changing anything; the ledger is written where things happen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from ingestion.conform import READER_VERSION
+from ingestion.feed import Feed
+from ingestion.home import Home
+from ingestion.landing import landed_path, order_key
+from ingestion.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery as it stands now under today's feed definition."""
+
+    delivery_id: str
+    sha256: str
+    feed: str
+    file_name: str
+    source_url: str
+    n_bytes: int
+    landed_at: datetime
+    delivered_at: datetime
+    delivery_sequence: int
+    supersedes: tuple[str, ...] = ()
+    status: str = "landed"  # landed -> refused | conformed -> held | accepted
+    reason: str | None = None
+    is_released: bool = False
+    conformed: dict[str, Any] = field(default_factory=dict)
+    delivery_order: int = 0
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """The delivery's own moment and version number."""
+        return self.delivered_at, self.delivery_sequence
+
+
+def read_catalogue(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> list[Delivery]:
+    """All deliveries of known feeds in their own order, cut to those delivered up to the end of `as_of`."""
+    facts = _Facts.read(Ledger(home.ledger), feeds)
+    known = [facts.delivery(entry) for entry in facts.deliveries.values() if entry["feed"] in feeds]
+    if as_of is not None:
+        end = datetime.combine(as_of + timedelta(days=1), time(), UTC)
+        known = [delivery for delivery in known if delivery.delivered_at < end]
+    known.sort(key=lambda d: (d.delivered_at, d.delivery_sequence, d.delivery_id))
+    return [replace(delivery, delivery_order=number) for number, delivery in enumerate(known, start=1)]
+
+
+def raw_path(home: Home, feed: Feed, delivery: Delivery, *, is_restricted: bool = False) -> Path:
+    """Where the raw Parquet of a delivery is: keyed by feed version, reader version, and its order, which stands inside."""
+    root = home.restricted if is_restricted else home.raw
+    name = f"{delivery.delivery_id}-{delivery.delivered_at:%Y%m%dT%H%M%S}-{delivery.delivery_sequence}.parquet"
+    return root / feed.feed / f"{feed.version}-{READER_VERSION}" / name
+
+
+def landed_file(home: Home, delivery: Delivery) -> Path:
+    """The bytes of a delivery."""
+    return landed_path(home, delivery.sha256)
+
+
+@dataclass
+class _Facts:
+    """The ledger folded by delivery; only what was said under today's feed version counts."""
+
+    deliveries: dict[str, dict]
+    conformed: dict[str, dict]
+    verdicts: dict[str, dict]
+    releases: dict[str, dict]
+
+    @classmethod
+    def read(cls, ledger: Ledger, feeds: dict[str, Feed]) -> _Facts:
+        facts = cls({}, {}, {}, {})
+        for entry in ledger.entries():
+            kind, key = entry["kind"], entry.get("delivery_id")
+            feed = feeds.get(entry.get("feed", ""))
+            if kind == "delivery":
+                facts.deliveries[key] = entry
+            elif kind == "repeat" and key in facts.deliveries:
+                first = facts.deliveries[key]
+                # The same bytes under two names: the earlier of their own moments counts, whichever came first.
+                if order_key(entry) < order_key(first):
+                    facts.deliveries[key] = first | {k: entry[k] for k in ("delivered_at", "delivery_sequence")}
+            elif kind == "release":
+                facts.releases[key] = entry
+            elif feed and entry.get("feed_version") == feed.version and entry.get("reader_version") == READER_VERSION:
+                if kind == "conform":
+                    facts.conformed[key] = entry
+                elif kind == "verdict":
+                    facts.verdicts[key] = entry
+        return facts
+
+    def delivery(self, entry: dict) -> Delivery:
+        key = entry["delivery_id"]
+        status, reason = self._status(key)
+        return Delivery(
+            key, entry["sha256"], entry["feed"], entry["file_name"], entry["source_url"], entry["n_bytes"],
+            _moment(entry["at"]), _moment(entry["delivered_at"]), entry["delivery_sequence"], tuple(entry.get("supersedes", ())),
+            status, reason, key in self.releases, self.conformed.get(key, {}),
+        )
+
+    def _status(self, key: str) -> tuple[str, str | None]:
+        conformed, verdict, release = self.conformed.get(key), self.verdicts.get(key), self.releases.get(key)
+        if conformed is None:
+            return "landed", None
+        if refused := conformed.get("refused"):
+            return "refused", f"{refused['message']}. {refused['way_out']}"
+        if release is not None:
+            return "accepted", f"released by {release['user']}: {release['reason']}"
+        if verdict is None:
+            return "conformed", None
+        return ("accepted", None) if verdict["is_ok"] else ("held", "; ".join(f["message"] for f in verdict["failures"]))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,246 @@
+"""A delivery's text columns to our names, types and codes: one SQL statement per delivery.
+
+Belongs here: header check, the SQL of a feed, writing raw Parquet and its restricted twin.
+Does not belong here: splitting bytes into columns (readers/), judging a delivery as a whole
+(expectations/), choosing between versions of a row (dbt core).
+
+A row that breaks its feed stays in the Parquet with its `problems`; a value that was set missing or
+repaired leaves the row accepted and stands in `warnings`. Faulty text is stored masked only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.conform_sql import Fault, column_sql, fault_list, item_sql
+from ingestion.home import replacing
+from ingestion.instruments import MISSING_ANSWERS, permitted_answers
+from ingestion.readers import Refused, open_source
+from ingestion.sql import identifier, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.feed import ColumnSpec, Feed
+
+READER_VERSION = "1"  # raise it when the same bytes and feed would give other raw Parquet
+
+
+@dataclass(frozen=True)
+class ConformReport:
+    """What became of the rows of one delivery. `notes` are sentences about its header."""
+
+    delivery_id: str
+    n_rows: int = 0
+    n_accepted: int = 0
+    n_quarantined: int = 0
+    rules: dict[str, int] = field(default_factory=dict)
+    warning_rules: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    refused: dict[str, str] | None = None
+
+
+def conform(
+    feed: Feed, landed: Path, delivery_id: str, order: tuple[datetime, int], keys: dict[str, bytes],
+    out: Path, restricted_out: Path,
+) -> ConformReport:
+    """Write the raw Parquet of one delivery (and free text to `restricted_out`), rows in file order.
+
+    `order` is the delivery's own moment (UTC) and version number. A file that cannot be used at all
+    writes nothing and comes back with `refused` (rule, message, way out).
+    """
+    with _connection(keys) as con:
+        try:
+            source = open_source(con, landed, feed)
+            with contextlib.ExitStack() as stack:
+                stack.callback(lambda: _remove(source.temporary))
+                columns, notes = _choose(feed, source.headers)
+                return _write(con, feed, source, columns, delivery_id, order, out, restricted_out,
+                              [*source.notes, *notes])
+        except Refused as refusal:
+            facts = {"rule": refusal.rule, "message": refusal.message, "way_out": refusal.way_out}
+            return ConformReport(delivery_id, refused=facts)
+
+
+def empty_shape(feed: Feed, out: Path) -> None:
+    """Write a raw Parquet of the feed with all its columns and no row."""
+    columns = {name: (spec, None) for name, spec in feed.columns.items()}
+    items = dict.fromkeys(_item_codes(feed))
+    with _connection({}) as con, replacing(out) as part:
+        names = [n for spec in feed.columns.values() for n in (*spec.source, *spec.join)] or ["_none"]
+        nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
+        con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
+        select, _ = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
+        con.execute(f"copy (select * from ({select}) limit 0) to {literal(str(part))} (format parquet)")
+
+
+@contextlib.contextmanager
+def _connection(keys: dict[str, bytes]) -> Iterator[DuckDBPyConnection]:
+    """One thread each: deliveries are conformed side by side, and numbering rows needs their order.
+
+    Without disabling `type_pushdown`, DuckDB 2.0 moves a try_cast into the CSV reader, where it is strict.
+    """
+    import duckdb
+
+    from ingestion.keys import hmac_pads
+
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.execute("set disabled_optimizers = 'type_pushdown'")
+        con.execute("set TimeZone = 'UTC'")
+        for purpose, key in keys.items():
+            inner, outer = hmac_pads(key)
+            con.execute(f"set variable pad_inner_{purpose} = ?::blob", [inner])
+            con.execute(f"set variable pad_outer_{purpose} = ?::blob", [outer])
+        yield con
+
+
+def _choose(feed: Feed, headers: list[str]) -> tuple[dict, list[str]]:
+    """Canonical column or item -> (spec, source headers). Raises Refused when a declared header is absent."""
+    present = {name.casefold(): name for name in reversed(headers)}
+    chosen: dict[str, tuple[ColumnSpec | None, list[str] | None]] = {}
+    absent: list[str] = []
+    for name, spec in feed.columns.items():
+        wanted = [present.get(one.casefold()) for one in (spec.join or spec.source)]
+        found = (wanted if all(wanted) else []) if spec.join else [one for one in wanted if one][:1]
+        if not found and not spec.optional:
+            absent.append(" or ".join(spec.source) or " and ".join(spec.join))
+        chosen[name] = (spec, found or None)
+    generation, unfit = _generation(feed, present)
+    absent += unfit
+    if absent:
+        raise Refused(
+            "missing_column", f"the header lacks {'; '.join(absent)}",
+            "If the vendor renamed it, add the new name to the feed's 'from'; if it may be absent, set 'optional: true'.",
+        )
+    chosen |= generation
+    used = {one for _, found in chosen.values() for one in found or ()}
+    new = [name for name in headers if name not in used and name not in feed.source_names]
+    return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
+
+
+def _generation(feed: Feed, present: dict[str, str]) -> tuple[dict, list[str]]:
+    if not feed.items:
+        return {}, []
+    nothing = dict.fromkeys(_item_codes(feed), (None, None))
+    for generation in feed.items.generations:
+        if all(h.casefold() in present for h in generation.has) and not any(h.casefold() in present for h in generation.lacks):
+            absent = [h for h in generation.columns.values() if h.casefold() not in present]
+            items = {item: (None, [present[h.casefold()]]) for item, h in generation.columns.items() if h.casefold() in present}
+            return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
+    marks = "; ".join(f"{g.id}: {', '.join(g.has)}" for g in feed.items.generations)
+    return {}, [f"the marks of every known header generation ({marks})"]
+
+
+def _item_codes(feed: Feed) -> list[str]:
+    return list(permitted_answers(feed.items.family)) if feed.items else []
+
+
+def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing=True) -> tuple[str, list[Fault]]:
+    """The select that types every column, and the faults it looks for."""
+    plain = {name: pair for name, pair in columns.items() if pair[0] is not None}
+    parts = [column_sql(name, spec, headers, feed, is_hashing) for name, (spec, headers) in plain.items()]
+    permitted = permitted_answers(feed.items.family) if feed.items else {}
+    parts += [item_sql(item, headers, permitted[item], MISSING_ANSWERS) for item, headers in items.items()]
+    faults = [Fault("_problem is not null", None, None, None, False)]
+    # A record that could not be split says so once; its empty cells are no faults of their own.
+    faults += [f if f.is_warning else f._replace(condition=f"_problem is null and {f.condition}") for part in parts for f in part.faults]
+    typed = ",\n  ".join(sql for part in parts for sql in part.typed)
+    final = ",\n  ".join(sql for part in parts for sql in part.final)
+    constants = "".join(f"\n  {literal(value)} as {identifier(name)}," for name, value in feed.constants.items())
+    moment, sequence = order
+    text = (
+        f"select\n  {final},{constants}\n  {literal(delivery_id)} as delivery_id, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as delivered_at,"
+        f" {sequence}::integer as delivery_sequence, _row_number as row_number,\n"
+        f"  {fault_list([f for f in faults if not f.is_warning])} as problems,\n"
+        f"  {fault_list([f for f in faults if f.is_warning])} as warnings\n"
+        f"from (select _row_number, _problem,\n  {typed}\nfrom {relation})"
+    )
+    return text, faults
+
+
+def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, notes) -> ConformReport:
+    import duckdb
+
+    items = {name: pair[1] for name, pair in columns.items() if pair[0] is None}
+    with replacing(out) as part:
+        try:
+            _copy(con, feed, source, columns, items, delivery_id, order, part)
+        except duckdb.Error as error:
+            if source.repair is None:
+                raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})",
+                              "Ask the sender for the file again.") from None
+            source = source.repair()
+            _copy(con, feed, source, columns, items, delivery_id, order, part)
+        _mark_repeated_keys(con, feed, part)
+        report = _count(con, delivery_id, part, notes)
+    _write_free_text(con, feed, source, columns, delivery_id, restricted_out)
+    return report
+
+
+def _copy(con, feed, source, columns, items, delivery_id, order, part: Path) -> None:
+    select, _ = _statement(feed, source.relation, columns, items, delivery_id, order)
+    con.execute(f"copy ({select}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
+
+
+def _mark_repeated_keys(con, feed: Feed, part: Path) -> None:
+    """Second and later rows with the same business key become problems; most files have none."""
+    if not feed.unique:
+        return
+    key = ", ".join(identifier(name) for name in feed.business_key)
+    accepted = f"(select * from {_parquet(part)} where len(problems) = 0)"
+    con.execute(
+        f"create or replace temp table repeated as select row_number from (select row_number, row_number() over "
+        f"(partition by {key} order by row_number) as nth from {accepted} where ({key}) in "
+        f"(select ({key}) from {accepted} group by {key} having count(*) > 1)) where nth > 1"
+    ).fetchall()
+    if con.execute("select count(*) from repeated").fetchone()[0] == 0:
+        return
+    problem = f"{{'rule': 'duplicate_key', 'column': {literal(feed.business_key[0])}, 'masked': null::varchar}}"
+    marked = part.with_suffix(".marked")
+    con.execute(
+        f"copy (select * replace (case when row_number in (select row_number from repeated) "
+        f"then list_append(problems, {problem}) else problems end as problems) from {_parquet(part)} "
+        f"order by row_number) to {literal(str(marked))} (format parquet, compression zstd)"
+    ).fetchall()
+    marked.replace(part)
+
+
+def _count(con, delivery_id: str, part: Path, notes: list[str]) -> ConformReport:
+    table = _parquet(part)
+    n_rows, n_accepted = con.execute(f"select count(*), count(*) filter (len(problems) = 0) from {table}").fetchone()
+    rules = {
+        column: dict(con.execute(
+            f"select rule, count(*) from (select unnest({column}).rule as rule from {table} where len({column}) > 0) "
+            "group by rule order by rule").fetchall())
+        for column in ("problems", "warnings")
+    }
+    return ConformReport(delivery_id, n_rows, n_accepted, n_rows - n_accepted, rules["problems"], rules["warnings"], notes)
+
+
+def _write_free_text(con, feed: Feed, source, columns, delivery_id: str, out: Path) -> None:
+    """Narratives and comments go to a file of their own that only the owner can read."""
+    texts = [(name, found[0]) for name, (spec, found) in columns.items() if spec and spec.privacy == "free_text" and found]
+    if not texts:
+        return
+    unions = " union all ".join(
+        f"select {literal(delivery_id)} as delivery_id, _row_number as row_number, {literal(name)} as column_name, "
+        f"{identifier(header)} as text from {source.relation} where trim({identifier(header)}) <> ''"
+        for name, header in texts
+    )
+    with replacing(out) as part:
+        con.execute(f"copy ({unions}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
+        part.chmod(0o600)
+
+
+def _parquet(path: Path) -> str:
+    return f"read_parquet({literal(str(path))})"
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

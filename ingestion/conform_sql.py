@@ -1,0 +1,208 @@
+"""SQL expressions of single columns: text as delivered to a typed value, and what can be wrong with it.
+
+Belongs here: one expression builder per column type, masks, keyed hashes.
+Does not belong here: statements and files (conform.py).
+
+Every column passes two steps. `typed` makes `t_x` (trimmed text, blank as null) and `v_x` (value or
+null); `final` gives the value its name. A fault is a condition over both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ingestion.kinds import KINDS
+from ingestion.sql import identifier, literal
+
+if TYPE_CHECKING:
+    from ingestion.feed import ColumnSpec, Feed
+
+# The list type of problems and warnings; `masked` keeps the shape of the text, never its letters or digits.
+FAULT_TYPE = 'struct(rule varchar, "column" varchar, masked varchar)[]'
+_BAD_ANSWER = -128
+_FIRST_YEAR, _LAST_YEAR = 1901, 2100  # 1900-01-01 is the default date of many systems, not a date anybody meant
+
+
+class Fault(NamedTuple):
+    """A condition under which a row has a fault. `rule` None means the reader's own rule in `_problem`."""
+
+    condition: str
+    rule: str | None
+    column: str | None
+    text: str | None
+    is_warning: bool
+
+
+class ColumnSql(NamedTuple):
+    """SQL of one column: expressions of the inner and of the outer select, and its faults."""
+
+    typed: list[str]
+    final: list[str]
+    faults: list[Fault]
+
+
+def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Feed, is_hashing: bool = True) -> ColumnSql:
+    """SQL of a canonical column read from `headers` (None: the file has none of them)."""
+    if spec.privacy == "drop":
+        return ColumnSql([], [], [])
+    text, value = f"t_{name}", f"v_{name}"
+    typed = [f"{_text(spec, headers)} as {text}"]
+    if spec.privacy == "free_text":
+        return ColumnSql(typed, [f"length({text})::integer as {name}_length"], _required(spec, name, text))
+    if spec.privacy != "none":
+        hashed = keyed_hash(text, spec.privacy) if is_hashing else "null::varchar"
+        return ColumnSql(typed, [f"{hashed} as {identifier(name)}"], _required(spec, name, text))
+    known = _without_reasons(spec, text)
+    expression, rule = _value(spec, known, feed)
+    typed.append(f"{expression} as {value}")
+    final = _named(name, spec, text, value, feed)
+    return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule)])
+
+
+def item_sql(item: str, headers: list[str] | None, permitted: tuple[int, ...], missing: dict[str, int]) -> ColumnSql:
+    """SQL of one answer: a small integer, negative for the kinds of missing, null for no answer given.
+
+    A code outside the permitted ones becomes missing (-1) with a warning; the survey stays.
+    """
+    if not headers:
+        return ColumnSql([], [f"null::tinyint as {item}"], [])
+    text, value = identifier(headers[0]), f"v_{item}"
+    codes = {str(code): code for code in permitted} | missing
+    whens = " ".join(f"when {literal(code)} then ({number})::tinyint" for code, number in codes.items())
+    loose = " ".join(f"when {literal(code)} then ({number})::tinyint" for code, number in
+                     {**codes, **{f"0{c}": c for c in permitted if 0 <= c <= 9}, **{k.lower(): v for k, v in missing.items()}}.items())
+    # The second case is reached only by texts the first does not know: blanks around a code, leading zeros.
+    inner = (f"case {text} {whens} when '' then null else "
+             f"case when trim({text}) = '' then null else case trim({text}) {loose} else ({_BAD_ANSWER})::tinyint end end end")
+    typed = [f"case when {text} is null then null else {inner} end as {value}", f"{text} as t_{item}"]
+    bad = f"{value} = {_BAD_ANSWER}"
+    final = f"case when {bad} then (-1)::tinyint else {value} end as {item}"
+    return ColumnSql(typed, [final], [Fault(bad, "answer_not_permitted", item, f"t_{item}", True)])
+
+
+def fault_list(faults: list[Fault]) -> str:
+    """SQL of the list of faults of a row; the list is only built for rows that have one."""
+    if not faults:
+        return f"[]::{FAULT_TYPE}"
+    conditions = [f"coalesce({fault.condition}, false)" for fault in faults]
+    structs = ", ".join(f"case when {condition} then {_struct(fault)} end" for condition, fault in zip(conditions, faults, strict=True))
+    return (f"(case when {' or '.join(conditions)} then list_filter([{structs}], lambda f: f is not null) "
+            f"else [] end)::{FAULT_TYPE}")
+
+
+def keyed_hash(text: str, purpose: str) -> str:
+    """HMAC-SHA256 (RFC 2104) of a text with the key of `purpose`, as the first 32 hex characters."""
+    inner = f"sha256(getvariable('pad_inner_{purpose}') || encode({text}))"
+    return f"case when {text} is not null then left(sha256(getvariable('pad_outer_{purpose}') || unhex({inner})), 32) end"
+
+
+def mask(text: str) -> str:
+    """The shape of a text: digits as 9, letters as x, at most 24 characters."""
+    return f"left(regexp_replace(regexp_replace({text}, '[0-9]', '9', 'g'), '\\pL', 'x', 'g'), 24)"
+
+
+def _struct(fault: Fault) -> str:
+    rule = literal(fault.rule) if fault.rule else "_problem"
+    column = literal(fault.column) if fault.column else "null::varchar"
+    masked = mask(fault.text) if fault.text else "null::varchar"
+    return f"{{'rule': {rule}, 'column': {column}, 'masked': {masked}}}"
+
+
+def _text(spec: ColumnSpec, headers: list[str] | None) -> str:
+    if not headers:
+        return literal(spec.default) if spec.default is not None else "null::varchar"
+    if len(headers) == 1:
+        text = f"nullif(trim({identifier(headers[0])}), '')"
+        return f"coalesce({text}, {literal(spec.default)})" if spec.default is not None else text
+    return "(" + f" || {literal(spec.separator)} || ".join(f"nullif(trim({identifier(h)}), '')" for h in headers) + ")"
+
+
+def _without_reasons(spec: ColumnSpec, text: str) -> str:
+    """The text, null where it is one of the declared words for 'missing'."""
+    if not spec.missing:
+        return text
+    words = ", ".join(literal(word.casefold()) for word in spec.missing)
+    return f"(case when lower({text}) not in ({words}) then {text} end)"
+
+
+def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
+    """Expression of the value (null where it cannot be read) and the rule such a text breaks."""
+    if spec.codes:
+        whens = " ".join(f"when {literal(code.casefold())} then {_code(value)}" for code, value in spec.codes.items())
+        kind = "::boolean" if spec.type == "boolean" else ""
+        return f"(case lower({text}) {whens} end){kind}", "unknown_code"
+    if spec.type == "integer":
+        plain = f"replace({text}, ',', '')"
+        return (f"case when regexp_full_match({text}, '[+-]?([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)(\\.0+)?') "
+                f"then try_cast(try_cast({plain} as decimal(18, 4)) as integer) end"), "bad_integer"
+    if spec.type == "number":
+        return f"case when isfinite(try_cast(replace({text}, ',', '') as double)) then try_cast(replace({text}, ',', '') as double) end", "bad_number"
+    if spec.type == "boolean":
+        return (f"case when lower({text}) in ('1', 'y', 'yes', 't', 'true') then true "
+                f"when lower({text}) in ('0', 'n', 'no', 'f', 'false') then false end"), "bad_boolean"
+    if spec.type == "date":
+        return f"try_strptime({text}, {_formats(spec)})::date", "bad_date"
+    if spec.type == "timestamp":
+        return _timestamp(spec, text, feed), "bad_timestamp"
+    return text, "bad_text"
+
+
+def _timestamp(spec: ColumnSpec, text: str, feed: Feed) -> str:
+    """The moment in UTC. A format with an offset (%z) says it itself, others are local or declared as UTC."""
+    parsed = f"try_strptime({text}, {_formats(spec)})"
+    if any("%z" in one for one in spec.formats):
+        return f"({parsed} at time zone 'UTC')"
+    return parsed if spec.utc else f"(({parsed} at time zone {literal(feed.time_zone)}) at time zone 'UTC')"
+
+
+def _formats(spec: ColumnSpec) -> str:
+    return "[" + ", ".join(literal(one) for one in spec.formats) + "]"
+
+
+def _code(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else literal(str(value))
+
+
+def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed) -> list[str]:
+    wanted = KINDS[feed.kind][name].type
+    limits = [fault.condition for fault in _limits(spec, name, text, value)] if spec.on_error == "warn" else []
+    kept = f"case when {' or '.join(limits)} then null else {value} end" if limits else value
+    final = [f"({kept})::{wanted} as {identifier(name)}"]
+    if spec.missing:
+        whens = " ".join(f"when {literal(word.casefold())} then {literal(reason)}" for word, reason in spec.missing.items())
+        final.append(f"(case lower({text}) {whens} end)::varchar as {name}_reason")
+    if spec.type == "timestamp":
+        local = f"(({value} at time zone 'UTC') at time zone {literal(feed.time_zone)})::date"
+        final.append(f"{local} as {name.removesuffix('_at')}_on")
+    return final
+
+
+def _required(spec: ColumnSpec, name: str, text: str) -> list[Fault]:
+    return [Fault(f"{text} is null", "missing_value", name, None, False)] if spec.required else []
+
+
+def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str) -> list[Fault]:
+    is_warning = spec.on_error == "warn"
+    unread = f"{text} is not null and {value} is null"
+    faults = []
+    if spec.type in ("date", "timestamp"):
+        serial = f"regexp_full_match({text}, '[1-9][0-9]{{4}}(\\.[0-9]+)?')"
+        faults.append(Fault(f"{unread} and {serial}", "excel_serial_date", name, text, is_warning))
+        faults.append(Fault(f"{unread} and not {serial}", rule, name, text, is_warning))
+        faults.append(Fault(f"year({value}) not between {_FIRST_YEAR} and {_LAST_YEAR}", "implausible_date", name, text, is_warning))
+    elif spec.type != "text" or spec.codes:
+        faults.append(Fault(unread, rule, name, text, is_warning))
+    return faults + _limits(spec, name, text, value)
+
+
+def _limits(spec: ColumnSpec, name: str, text: str, value: str) -> list[Fault]:
+    """Faults of values that can be read but are not acceptable; under on_error warn they become null."""
+    is_warning, faults = spec.on_error == "warn", []
+    if spec.allowed:
+        words = ", ".join(literal(str(one)) for one in spec.allowed)
+        faults.append(Fault(f"{value}::varchar not in ({words})", "not_allowed", name, text, is_warning))
+    if spec.minimum is not None:
+        faults.append(Fault(f"{value} < {spec.minimum}", "below_minimum", name, text, is_warning))
+    if spec.maximum is not None:
+        faults.append(Fault(f"{value} > {spec.maximum}", "above_maximum", name, text, is_warning))
+    return faults

@@ -1,0 +1,95 @@
+"""Where a warehouse keeps its things: the layout below `PXW_HOME`.
+
+Belongs here: names of folders and files of a warehouse home, writing a file so that a crash leaves
+the old one or the new one.
+Does not belong here: what is inside those files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Home:
+    """One warehouse home. Only `landing`, `ledger` and `config` are state; the rest can be rebuilt."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.landing = self.root / "landing"
+        self.ledger = self.root / "ledger"
+        self.config = self.root / "config"
+        self.raw = self.root / "raw"
+        self.build = self.root / "build"
+        self.published = self.root / "published"
+        self.dagster = self.root / "dagster"
+        self.docs = self.root / "docs"
+
+    @classmethod
+    def from_env(cls) -> Home:
+        """The home named by `PXW_HOME`, by default `warehouse/` in the working directory."""
+        return cls(os.environ.get("PXW_HOME") or "warehouse")
+
+    @property
+    def input(self) -> Path:
+        """What a build reads: links to accepted raw Parquet, the catalogue, the definitions."""
+        return self.build / "input"
+
+    @property
+    def build_file(self) -> Path:
+        """The DuckDB file dbt writes. Disposable."""
+        return self.build / "px.duckdb"
+
+    @property
+    def dbt(self) -> Path:
+        """The rendered dbt project that is run."""
+        return self.build / "dbt"
+
+    @property
+    def restricted(self) -> Path:
+        """Free text of deliveries, one Parquet each, readable by the owner only."""
+        return self.raw / "restricted"
+
+    def create(self) -> Home:
+        """Make the folders that must exist; the home itself is private to its owner."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.landing, self.ledger, self.config, self.raw, self.build, self.dagster):
+            folder.mkdir(exist_ok=True)
+        for private in (self.landing, self.ledger, self.restricted):
+            private.mkdir(parents=True, exist_ok=True)
+            private.chmod(0o700)
+        return self
+
+
+def fsync_dir(folder: Path) -> None:
+    """Make a rename inside `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, is_durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on success it takes the target's name in one rename.
+
+    With `is_durable` the bytes and the rename reach the disk before the block ends.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        if is_durable:
+            with part.open("rb") as done:
+                os.fsync(done.fileno())
+        part.replace(target)
+        if is_durable:
+            fsync_dir(target.parent)
+    finally:
+        part.unlink(missing_ok=True)

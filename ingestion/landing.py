@@ -1,0 +1,162 @@
+"""Where deliveries come to rest.
+
+Belongs here: storing the bytes of a delivery under their SHA-256, the ledger entry for it,
+recognising a delivery that is already known, telling which feed a file belongs to.
+Does not belong here: reading what is inside (readers/), judging it (conform.py, expectations/).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingestion.feed import Feed
+from ingestion.home import Home, fsync_dir
+from ingestion.ledger import Ledger
+from ingestion.sources import SourceFile, list_inbox
+
+_CHUNK = 4 << 20
+_ID_LENGTH = 16
+
+
+@dataclass
+class LandReport:
+    """What an inbox held: new deliveries, files known already, and files nobody can place."""
+
+    new: list[dict[str, Any]] = field(default_factory=list)
+    repeats: list[dict[str, Any]] = field(default_factory=list)
+    n_known: int = 0
+    unmatched: list[str] = field(default_factory=list)
+    ambiguous: dict[str, list[str]] = field(default_factory=dict)
+
+
+def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: Callable[[str], None] = lambda _: None) -> LandReport:
+    """Store every new file of the inboxes. Raises SourceError when an inbox cannot be listed.
+
+    A file that stands in the ledger with the same place, size and modification time is not read again.
+    The ledger entry follows the durable rename, so a crash leaves at most bytes that the next run
+    recognises by their hash.
+    """
+    ledger, report = Ledger(home.ledger), LandReport()
+    seen, deliveries = _known(ledger)
+    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
+        owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
+        if len(owners) != 1:
+            _report_unplaced(ledger, seen, report, file, owners)
+        elif _sight(file) in seen:
+            report.n_known += 1
+        else:
+            _land_one(home, ledger, report, deliveries, file, feeds[owners[0]], progress)
+    return report
+
+
+def unseen(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterator[SourceFile]:
+    """Files of the inboxes that belong to one feed and do not stand in the ledger yet."""
+    seen, _ = _known(Ledger(home.ledger))
+    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
+        if sum(feed.matches(file.relative_path) for feed in feeds.values()) == 1 and _sight(file) not in seen:
+            yield file
+
+
+def landed_path(home: Home, sha256: str) -> Path:
+    """Where the bytes with this hash are."""
+    return home.landing / sha256[:2] / sha256
+
+
+def _land_one(home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], file: SourceFile, feed: Feed, progress) -> None:
+    sha256, n_bytes = _store(home, file)
+    moment, sequence = delivery_order(file, feed)
+    facts = {
+        "delivery_id": sha256[:_ID_LENGTH], "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
+        "n_bytes": n_bytes, "modified_at": file.modified_at.isoformat(), "delivered_at": moment.isoformat(), "delivery_sequence": sequence,
+    }
+    earlier = deliveries.get(sha256)
+    if earlier is not None:
+        report.repeats.append(ledger.append("repeat", **facts))
+        return
+    name = _stem(file.name, feed)
+    older = [d for d in deliveries.values() if d["feed"] == feed.feed and _stem(d["file_name"], feed) == name]
+    supersedes = [d["delivery_id"] for d in sorted(older, key=order_key) if order_key(d) < order_key(facts)][-1:]
+    entry = ledger.append("delivery", **facts, feed_version=feed.version, supersedes=supersedes)
+    deliveries[sha256] = entry
+    report.new.append(entry)
+    progress(f"landed {file.relative_path} as {facts['delivery_id']} ({feed.feed})")
+
+
+def _store(home: Home, file: SourceFile) -> tuple[str, int]:
+    """Copy the bytes into landing while hashing them; nothing is visible before it is whole and durable."""
+    digest, n_bytes = hashlib.sha256(), 0
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=home.landing)
+    part = Path(name)
+    try:
+        with file.open() as source, os.fdopen(handle, "wb") as target:
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
+                target.write(chunk)
+                n_bytes += len(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        final = landed_path(home, digest.hexdigest())
+        final.parent.mkdir(exist_ok=True)
+        if not final.exists():
+            part.chmod(0o400)
+            part.replace(final)
+            fsync_dir(final.parent)
+    finally:
+        part.unlink(missing_ok=True)
+    return digest.hexdigest(), n_bytes
+
+
+def delivery_order(file: SourceFile, feed: Feed) -> tuple[datetime, int]:
+    """The delivery's own moment (UTC) and version number: from the file name where the feed says how."""
+    match = re.search(feed.order, file.name) if feed.order else None
+    groups = match.groupdict() if match else {}
+    received, sequence = groups.get("received"), groups.get("sequence")
+    try:
+        moment = datetime.strptime(received, "%Y%m%d").replace(tzinfo=UTC) if received else file.modified_at.replace(microsecond=0)
+    except ValueError:
+        moment = file.modified_at.replace(microsecond=0)
+    return moment, int(sequence or 0)
+
+
+def order_key(entry: dict[str, Any]) -> tuple[str, int, str]:
+    """Deliveries sort by their own moment, version number and id."""
+    return entry["delivered_at"], entry["delivery_sequence"], entry["delivery_id"]
+
+
+def _stem(name: str, feed: Feed) -> str:
+    """The file name without the part that says when: two files with the same stem replace each other."""
+    return re.sub(feed.order, "", name) if feed.order else name
+
+
+def _sight(file: SourceFile) -> tuple[str, int, str]:
+    return file.url, file.n_bytes, file.modified_at.isoformat()
+
+
+def _known(ledger: Ledger) -> tuple[set[tuple], dict[str, dict]]:
+    """Files seen before (place, size, time) and deliveries by hash."""
+    seen: set[tuple] = set()
+    deliveries: dict[str, dict] = {}
+    for entry in ledger.entries():
+        if entry["kind"] in ("delivery", "repeat", "unplaced"):
+            seen.add((entry["source_url"], entry["n_bytes"], entry["modified_at"]) + (("unplaced",) if entry["kind"] == "unplaced" else ()))
+        if entry["kind"] == "delivery":
+            deliveries[entry["sha256"]] = entry
+    return seen, deliveries
+
+
+def _report_unplaced(ledger: Ledger, seen: set, report: LandReport, file: SourceFile, owners: list[str]) -> None:
+    if owners:
+        report.ambiguous[file.relative_path] = owners
+    else:
+        report.unmatched.append(file.relative_path)
+    if (*_sight(file), "unplaced") not in seen:
+        ledger.append("unplaced", source_url=file.url, file_name=file.name, n_bytes=file.n_bytes,
+                      modified_at=file.modified_at.isoformat(), feeds=owners)

@@ -1,0 +1,121 @@
+"""The ledger: everything that ever happened to a warehouse home, one JSON line each, appended only.
+
+Belongs here: appending safely, reading, checking the chain of hashes.
+Does not belong here: what the entries mean (catalogue.py) or files themselves (landing.py).
+
+Each entry carries the SHA-256 of the line before it. A crash while writing leaves at most one torn
+last line; the next writer sets it aside in `torn.jsonl` and goes on, so the chain stays readable.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+GENESIS = "0" * 64
+
+
+class LedgerBroken(RuntimeError):
+    """The chain of hashes does not hold; the message names the line."""
+
+
+class Ledger:
+    """Append-only log of a home, in `ledger/ledger.jsonl`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "ledger.jsonl"
+
+    def append(self, kind: str, **facts: Any) -> dict[str, Any]:
+        """Write one entry durably and return it. One writer at a time; others wait."""
+        return self.append_many([(kind, facts)])[0]
+
+    def append_many(self, entries: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Write several entries with a single flush to disk."""
+        if not entries:
+            return []
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self.path.open("a+b") as log:
+                number, previous = self._mend(log)
+                written = []
+                for kind, facts in entries:
+                    number += 1
+                    entry = {"entry": number, "at": _now(), "kind": kind, **facts, "previous": previous}
+                    line = json.dumps(entry, sort_keys=False, ensure_ascii=False, separators=(",", ":"))
+                    previous = _digest(line)
+                    log.write(line.encode() + b"\n")
+                    written.append(entry)
+                log.flush()
+                os.fsync(log.fileno())
+        return written
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every whole entry in order; a torn last line is passed over."""
+        for _, entry in self._lines():
+            yield entry
+
+    def verify(self) -> int:
+        """Check numbers and hashes of the whole chain; the number of entries, or LedgerBroken."""
+        previous, count = GENESIS, 0
+        for line, entry in self._lines():
+            count += 1
+            if entry.get("entry") != count or entry.get("previous") != previous:
+                raise LedgerBroken(f"{self.path}:{count}: the entry does not follow the one before it")
+            previous = _digest(line)
+        return count
+
+    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as log:
+            for number, line in enumerate(log, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    text = line[:-1].decode()
+                    yield text, json.loads(text)
+                except ValueError:
+                    raise LedgerBroken(f"{self.path}:{number}: not a ledger entry") from None
+
+    def _mend(self, log: Any) -> tuple[int, str]:
+        """Set a torn last line aside; the number and hash of the last whole entry."""
+        size = log.seek(0, os.SEEK_END)
+        if size == 0:
+            return 0, GENESIS
+        tail = _last_lines(log, size)
+        if not tail.endswith(b"\n"):
+            torn = tail.rpartition(b"\n")[2]
+            with (self.folder / "torn.jsonl").open("ab") as aside:
+                aside.write(torn + b"\n")
+            log.truncate(size - len(torn))
+            tail = tail[: len(tail) - len(torn)]
+        last = tail.rstrip(b"\n").rpartition(b"\n")[2].decode()
+        return (json.loads(last)["entry"], _digest(last)) if last else (0, GENESIS)
+
+
+def _last_lines(log: Any, size: int) -> bytes:
+    """The end of the file, long enough to hold the last whole line."""
+    span = 65_536
+    while True:
+        start = max(0, size - span)
+        log.seek(start)
+        tail = log.read(size - start)
+        if start == 0 or tail.count(b"\n") >= 2:
+            return tail
+        span *= 4
+
+
+def _digest(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

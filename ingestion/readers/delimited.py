@@ -1,0 +1,152 @@
+"""Delimited text (CSV, pipes, tabs, semicolons) to text columns, read by DuckDB with an explicit dialect.
+
+Belongs here: header, dialect, encoding, and what happens to a line that cannot be split.
+Does not belong here: types and codes (conform.py), decompression (readers/__init__.py).
+
+DuckDB reads the file as it lies. Only a file DuckDB refuses as a whole is first rewritten record by
+record (delimited_repair.py), so that a broken line becomes one row with a problem.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.readers import Refused, Source
+from ingestion.sql import identifier, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.feed import Feed, Format
+
+MAX_LINE_BYTES = 16_000_000
+_HEADER_BYTES = 1_000_000
+_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_EXTRA = "_extra"
+
+
+def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
+    """The file as a relation of text columns. Raises Refused for a file that has no usable header."""
+    temporary: list[Path] = []
+    fmt = feed.format
+    _refuse_other_encoding(path, fmt)
+    if fmt.encoding != "utf-8":
+        path = _to_utf8(path, fmt.encoding)
+        temporary.append(path)
+    headers = _headers(path, fmt, feed)
+    source = Source(_relation(path, fmt, headers), headers, [], temporary)
+    source.repair = lambda: _repaired(source, path, fmt)
+    return source.repair() if _is_suspect(path, fmt) else source
+
+
+def _repaired(source: Source, path: Path, fmt: Format) -> Source:
+    from ingestion.readers.delimited_repair import rewrite
+
+    clean = rewrite(path, fmt, len(source.headers))
+    source.temporary.append(clean)
+    return Source(_repaired_relation(clean, source.headers), source.headers, source.notes, source.temporary)
+
+
+def _relation(path: Path, fmt: Format, headers: list[str]) -> str:
+    """SQL that reads the file; too short and too long records are kept and named.
+
+    `nullstr` is a byte that no text has, so a missing column (null) differs from an empty one.
+    """
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in [*headers, _EXTRA])
+    quote = literal(fmt.quote or "")
+    scan = (
+        f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={_skipped(fmt)}, "
+        f"delim={literal(fmt.delimiter)}, quote={quote}, escape={quote}, nullstr=chr(1), null_padding=true, "
+        f"strict_mode=true, parallel=false, max_line_size={MAX_LINE_BYTES}, columns={{{columns}}})"
+    )
+    return (
+        f"(select * exclude ({_EXTRA}), row_number() over () as _row_number, "
+        f"case when {_EXTRA} is not null then 'too_many_columns' "
+        f"when {identifier(headers[-1])} is null then 'too_few_columns' end as _problem from {scan})"
+    )
+
+
+def _repaired_relation(path: Path, headers: list[str]) -> str:
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in ["_row_number", "_problem", *headers])
+    return (
+        "(select * replace (_row_number::bigint as _row_number, nullif(_problem, '') as _problem) from "
+        f"read_csv({literal(str(path))}, auto_detect=false, header=false, delim=',', quote='\"', escape='\"', "
+        f"nullstr=chr(1), parallel=false, max_line_size={2 * MAX_LINE_BYTES}, columns={{{columns}}}))"
+    )
+
+
+def _headers(path: Path, fmt: Format, feed: Feed) -> list[str]:
+    with path.open("rb") as handle:
+        start = handle.read(_HEADER_BYTES)
+    if not start.strip():
+        raise Refused("empty_file", "the file is empty", "Ask the sender for the file again.")
+    text = start.decode("utf-8-sig", errors="replace")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=fmt.delimiter, quotechar=fmt.quote or None,
+                      quoting=csv.QUOTE_MINIMAL if fmt.quote else csv.QUOTE_NONE)
+    try:
+        for _ in range(_skipped(fmt)):
+            header = next(rows)
+    except (StopIteration, csv.Error):
+        raise Refused("no_header", "the file ends before its header line",
+                      "Compare the file with the feed's header_row and skip_rows_before.") from None
+    headers = [name.strip() for name in header]
+    _refuse_wrong_delimiter(headers, header, fmt, feed)
+    if repeated := sorted({name for name in headers if headers.count(name) > 1 and name}):
+        raise Refused("duplicate_header", f"the header has {', '.join(map(repr, repeated))} more than once",
+                      "Have the export corrected, or name the columns apart.")
+    return [name or f"_unnamed_{index}" for index, name in enumerate(headers, start=1)]
+
+
+def _refuse_wrong_delimiter(headers: list[str], header: list[str], fmt: Format, feed: Feed) -> None:
+    if len(headers) > 1 or len(feed.source_names) < 2:
+        return
+    better = max(",;|\t", key=lambda sign: header[0].count(sign) if header else 0)
+    if header and header[0].count(better):
+        raise Refused("wrong_delimiter", f"the header does not split at {fmt.delimiter!r}; it holds {better!r}",
+                      f"If the vendor changed its export, set format.delimiter to {better!r} in the feed.")
+
+
+def _skipped(fmt: Format) -> int:
+    return fmt.skip_rows_before + (fmt.header_row or 1)
+
+
+def _is_suspect(path: Path, fmt: Format) -> bool:
+    """Whether the file holds a NUL byte or an odd number of quotes.
+
+    DuckDB passes NUL bytes on, and takes a quote that never closes for a text up to the end of the file.
+    """
+    quote, n_quotes = (fmt.quote or "").encode(), 0
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            if b"\0" in chunk:
+                return True
+            n_quotes += chunk.count(quote) if quote else 0
+    return n_quotes % 2 == 1
+
+
+def _refuse_other_encoding(path: Path, fmt: Format) -> None:
+    with path.open("rb") as handle:
+        start = handle.read(4)
+    found = next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
+    if found and found != fmt.encoding:
+        raise Refused("wrong_encoding", f"the file is marked as {found}, the feed says {fmt.encoding}",
+                      f"Set format.encoding to {found} in the feed if the vendor changed its export.")
+
+
+def _to_utf8(path: Path, encoding: str) -> Path:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".utf8", delete=False) as out:
+        try:
+            with path.open("r", encoding=encoding, newline="") as text:
+                for chunk in iter(lambda: text.read(1 << 20), ""):
+                    out.write(chunk)
+        except UnicodeError as error:
+            Path(out.name).unlink()
+            raise Refused("wrong_encoding", f"the file is not {encoding} (near byte {error.start})",
+                          "Correct format.encoding in the feed, or have the file sent again.") from None
+    return Path(out.name)

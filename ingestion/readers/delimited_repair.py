@@ -1,0 +1,105 @@
+"""A delimited file that cannot be split everywhere: rewritten so that every record is one row.
+
+Belongs here: finding records by their quotes, naming what is wrong with one that has no end,
+is too long, holds a NUL byte or is not UTF-8.
+Does not belong here: the ordinary way of reading (delimited.py); this one is slow and rarely needed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestion.feed import Format
+
+MAX_RECORD_BYTES = 16_000_000
+MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for a quote that was never closed
+
+
+def rewrite(path: Path, fmt: Format, n_columns: int) -> Path:
+    """Write `_row_number, _problem, column...` as plain CSV into a temporary file and return its path."""
+    csv.field_size_limit(2 * MAX_RECORD_BYTES)
+    with path.open("rb") as source, tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", suffix=".repaired", delete=False
+    ) as out:
+        writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        records = _records(source, (fmt.quote or "").encode())
+        for _ in range(fmt.skip_rows_before + (fmt.header_row or 1)):
+            next(records, None)
+        number = 0
+        for raw, problem in records:
+            if not raw.strip() and not problem:
+                continue  # a blank line holds nothing; the ordinary way skips it too
+            number += 1
+            cells, problem = _cells(raw, problem, fmt, n_columns)
+            writer.writerow([number, problem or "", *cells])
+    return Path(out.name)
+
+
+def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tuple[list[str], str | None]:
+    nothing = [""] * n_columns
+    if problem:
+        return nothing, problem
+    if b"\0" in raw:
+        return nothing, "nul_byte"
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return nothing, "invalid_encoding"
+    quoting = csv.QUOTE_MINIMAL if fmt.quote else csv.QUOTE_NONE
+    try:
+        parsed = list(csv.reader(io.StringIO(text, newline=""), delimiter=fmt.delimiter,
+                                 quotechar=fmt.quote or None, quoting=quoting, strict=True))
+    except csv.Error:
+        return nothing, "malformed_line"
+    if len(parsed) != 1:
+        return nothing, "malformed_line"
+    cells = parsed[0]
+    if len(cells) != n_columns:
+        return nothing, "too_few_columns" if len(cells) < n_columns else "too_many_columns"
+    return cells, None
+
+
+def _records(source, quote: bytes) -> Iterator[tuple[bytes, str | None]]:
+    """Records as bytes without their line end. A quote that never closes costs its own line only."""
+    while line := _line(source):
+        if len(line) >= MAX_RECORD_BYTES:
+            yield b"", "line_too_long"
+            continue
+        if not quote or line.count(quote) % 2 == 0:
+            yield line.rstrip(b"\r\n"), None
+            continue
+        resume = source.tell()
+        record, is_closed = _continue(source, line, quote)
+        if is_closed:
+            yield record.rstrip(b"\r\n"), None
+        else:
+            source.seek(resume)
+            yield b"", "unterminated_quote"
+
+
+def _continue(source, line: bytes, quote: bytes) -> tuple[bytes, bool]:
+    parts, size = [line], len(line)
+    for _ in range(MAX_RECORD_LINES):
+        more = _line(source)
+        size += len(more)
+        if not more or size >= MAX_RECORD_BYTES:
+            return b"", False
+        parts.append(more)
+        if more.count(quote) % 2 == 1:
+            return b"".join(parts), True
+    return b"", False
+
+
+def _line(source) -> bytes:
+    """One physical line; of one that is too long, its beginning, with the rest passed over."""
+    line = source.readline(MAX_RECORD_BYTES)
+    rest = line
+    while len(rest) >= MAX_RECORD_BYTES and not rest.endswith(b"\n"):
+        rest = source.readline(MAX_RECORD_BYTES)
+    return line

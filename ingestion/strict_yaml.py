@@ -1,0 +1,74 @@
+"""Reading a definition file: YAML into a strict model, errors with file and line.
+
+Belongs here: line numbers, duplicate keys, turning a validation error into a sentence.
+Does not belong here: the models themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class DefinitionError(ValueError):
+    """A definition file cannot be used; the message names file, line and key."""
+
+
+def load_model(path: Path, model: type[Model]) -> Model:
+    """Read one YAML file into `model`; DefinitionError names the line of every fault."""
+    from pydantic import ValidationError
+
+    data, lines = load_with_lines(path)
+    if not isinstance(data, dict):
+        raise DefinitionError(f"{path}:1: expected a mapping of keys")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_fault(path, lines, fault) for fault in error.errors()]
+        raise DefinitionError("\n".join(faults)) from None
+
+
+def load_with_lines(path: Path) -> tuple[Any, dict[tuple, int]]:
+    """The data of a YAML file and, per key path, its 1-based line; duplicate keys are refused."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DefinitionError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    lines: dict[tuple, int] = {(): 1}
+    if node is None:
+        return None, lines
+    _walk(path, node, (), lines)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader), lines  # noqa: S506 safe loader
+
+
+def _walk(path: Path, node: yaml.Node, at: tuple, lines: dict[tuple, int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            child = (*at, key.value)
+            if child in lines:
+                raise DefinitionError(f"{path}:{key.start_mark.line + 1}: key '{key.value}' stands twice")
+            lines[child] = key.start_mark.line + 1
+            _walk(path, value, child, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*at, index)] = value.start_mark.line + 1
+            _walk(path, value, (*at, index), lines)
+
+
+def _fault(path: Path, lines: dict[tuple, int], fault: dict) -> str:
+    place = tuple(fault["loc"])
+    while place and place not in lines:
+        place = place[:-1] if place not in lines else place
+    key = ".".join(str(part) for part in fault["loc"]) or "file"
+    message = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    return f"{path}:{lines.get(place, 1)}: {key}: {message}"
