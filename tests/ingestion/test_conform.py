@@ -1,0 +1,102 @@
+"""Text columns to typed raw Parquet: types, keys, masks, and that no row is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import date, datetime
+
+import duckdb
+import pytest
+from tests.ingestion.conftest import HEADER, KEYS, complaint_feed
+
+from ingestion.conform import empty_shape
+
+
+def test_good_row_has_types_utc_and_local_date(conformed):
+    done = conformed(f'{HEADER}\n7,31/03/2026 23:30,30/03/2026,SYN1,Nurse X,"two\nlines, one text"\n')
+    assert done.report.n_accepted == done.report.n_rows == 1
+    assert done.rows("case_id, received_at, received_on, event_on, narrative_length, row_number, delivery_id, delivered_at") == [
+        ("7", datetime(2026, 4, 1, 4, 30), date(2026, 3, 31), date(2026, 3, 30), 19, 1, "0123456789abcdef", datetime(2026, 4, 1))]
+
+
+def test_identifiers_are_keyed_hashes_or_gone(conformed):
+    done = conformed(f"{HEADER}\n7,31/03/2026 23:30,,SYN1,Nurse X,told Nurse X\n")
+    expected = hmac.new(KEYS["patient"], b"SYN1", hashlib.sha256).hexdigest()[:32]
+    assert done.rows("patient_id") == [(expected,)]
+    assert "staff_id" not in [row[0] for row in duckdb.sql(f"describe from read_parquet('{done.out}')").fetchall()]
+    assert b"Nurse" not in done.out.read_bytes()
+    assert duckdb.sql(f"select column_name, text from read_parquet('{done.restricted}')").fetchall() == [("narrative", "told Nurse X")]
+    assert done.restricted.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("received", "rule"), [
+    ("45678", "excel_serial_date"), ("45678.25", "excel_serial_date"), ("03/31/2026 10:00", "bad_timestamp"), ("", "missing_value"),
+    ("01/01/1900 00:00", "implausible_date"), ("31/02/2026 10:00", "bad_timestamp"),
+])
+def test_a_date_that_cannot_be_read_quarantines_its_row_only(conformed, received, rule):
+    done = conformed(f"{HEADER}\n1,{received},,,,\n2,01/04/2026 10:00,,,,\n")
+    assert done.rules() == [[rule], []]
+    assert (done.report.n_rows, done.report.n_accepted, done.report.n_quarantined) == (2, 1, 1)
+    assert done.report.rules == {rule: 1}
+
+
+def test_masked_text_keeps_shape_only(conformed):
+    done = conformed(f"{HEADER}\n1,Märy 12/2026,,,,\n")
+    assert done.rows("problems[1].masked") == [("xxxx 99/9999",)]
+
+
+def test_warning_keeps_the_row_and_empties_the_value(conformed):
+    done = conformed(f"{HEADER}\n1,01/04/2026 10:00,yesterday,,,\n")
+    assert done.rows("event_on, len(problems), warnings[1].rule") == [(None, 0, "bad_date")]
+    assert done.report.warning_rules == {"bad_date": 1}
+
+
+def test_second_row_with_a_key_is_quarantined(conformed):
+    done = conformed(f"{HEADER}\n1,01/04/2026 10:00,,,,a\n2,01/04/2026 10:00,,,,\n1,02/04/2026 10:00,,,,b\n")
+    assert done.rules() == [[], [], ["duplicate_key"]]
+    assert done.report.n_quarantined == 1
+
+
+def test_header_alternatives_and_new_columns(conformed):
+    done = conformed("Case,Date received,Event,MRN,Staff,Text,Mood\n1,01/04/2026 10:00,,,,,good\n")
+    assert done.report.n_accepted == 1
+    assert done.report.notes == ["new columns, not loaded: 1 ('Mood')"]
+
+
+def test_missing_column_is_refused_with_a_way_out(conformed):
+    done = conformed("Case,Event,MRN,Staff,Text\n1,,,,\n")
+    assert done.report.refused["rule"] == "missing_column"
+    assert "Received or Date received" in done.report.refused["message"]
+    assert "'from'" in done.report.refused["way_out"]
+    assert not done.out.exists()
+
+
+def test_codes_numbers_and_reasons(conformed):
+    feed = complaint_feed(columns={
+        "case_id": {"from": "Case", "required": True},
+        "received_at": {"from": "At", "type": "timestamp", "formats": ["%Y-%m-%dT%H:%M:%S%z"], "required": True},
+        "status_code": {"from": "State", "codes": {"Closed": "closed", "In-Progress": "open"}},
+        "is_test": {"from": "Test", "type": "boolean"},
+        "issue_number": {"from": "N", "type": "integer", "minimum": 1},
+    })
+    done = conformed("Case,At,State,Test,N\n1,2026-03-31T23:30:00-05:00, CLOSED ,yes,\"1,204\"\n2,2026-03-31T23:30:00+12:00,Gone,no,1.5\n"
+                     "3,2026-03-31T23:30:00+00:00,,,0\n", feed)
+    assert done.rows("received_at, received_on, status_code, is_test, issue_number")[0] == (
+        datetime(2026, 4, 1, 4, 30), date(2026, 3, 31), "closed", True, 1204)
+    assert done.rules() == [[], ["unknown_code", "bad_integer"], ["below_minimum"]]
+
+
+def test_row_count_does_not_shrink_when_casts_fail(conformed):
+    """Guards the optimizer setting: with type_pushdown DuckDB 2.0 drops or refuses such rows inside the CSV reader."""
+    rows = "".join(f"{i},{'bad' if i % 3 else '01/04/2026 10:00'},,,,\n" for i in range(3000))
+    done = conformed(f"{HEADER}\n{rows}")
+    assert (done.report.n_rows, done.report.n_accepted) == (3000, 1000)
+
+
+def test_empty_shape_equals_the_shape_of_data(conformed, tmp_path):
+    done = conformed(f"{HEADER}\n1,01/04/2026 10:00,,,,\n")
+    empty_shape(complaint_feed(), tmp_path / "empty.parquet")
+    shape = "select column_name, column_type from (describe from read_parquet('{}'))"
+    assert duckdb.sql(shape.format(tmp_path / "empty.parquet")).fetchall() == duckdb.sql(shape.format(done.out)).fetchall()
+    assert duckdb.sql(f"select count(*) from read_parquet('{tmp_path / 'empty.parquet'}')").fetchall() == [(0,)]

@@ -1,0 +1,76 @@
+"""Delimited files that are broken in every way we have met: a clear outcome, nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+from tests.ingestion.conftest import HEADER, complaint_feed
+
+GOOD = "{},01/04/2026 10:00,,,,\n"
+
+
+def body(*numbers: int) -> str:
+    return "".join(GOOD.format(n) for n in numbers)
+
+
+@pytest.mark.parametrize(("content", "rule"), [
+    (b"", "empty_file"),
+    (b"\n\n", "empty_file"),
+    (HEADER.replace(",", ";").encode() + b"\n1;2;3;4;5;6\n", "wrong_delimiter"),
+    (b"Case,Received,Event,MRN,Staff,Text,Text\n1,,,,,,\n", "duplicate_header"),
+    ("﻿Case,Received\n".encode("utf-16-le"), "wrong_encoding"),
+])
+def test_refused_as_a_whole(conformed, content, rule):
+    refused = conformed(content).report.refused
+    assert refused["rule"] == rule
+    assert refused["message"] and refused["way_out"]
+
+
+def test_header_only_is_a_delivery_without_rows(conformed):
+    done = conformed(HEADER + "\n")
+    assert (done.report.refused, done.report.n_rows) == (None, 0)
+
+
+@pytest.mark.parametrize(("line", "rule"), [
+    ("2,01/04/2026 10:00,,,\n", "too_few_columns"),
+    ("2,01/04/2026 10:00,,,,,extra\n", "too_many_columns"),
+    ("2,01/04/2026 10:00,,,,a,b,c,d\n", "too_many_columns"),
+    ('2,01/04/2026 10:00,,,,"never closed\n', "unterminated_quote"),
+    ('2,01/04/2026 10:00,,,,"closed"too early\n', "malformed_line"),
+    ("2,01/04/2026 10:00,,,,n\0ul\n", "nul_byte"),
+    (b"2,01/04/2026 10:00,,,,caf\xe9\n", "invalid_encoding"),
+])
+def test_a_broken_line_is_one_quarantined_row(conformed, line, rule):
+    line = line if isinstance(line, bytes) else line.encode()
+    done = conformed(f"{HEADER}\n{body(1)}".encode() + line + body(3, 4).encode())
+    assert done.report.n_rows == 4
+    assert done.rules() == [[], [rule], [], []]
+    assert done.rows("row_number, case_id")[2:] == [(3, "3"), (4, "4")]
+
+
+def test_two_open_quotes_do_not_swallow_what_lies_between(conformed):
+    lines = '2,01/04/2026 10:00,,,,"open\n' + body(3) + '4,01/04/2026 10:00,,,,"open too\n' + body(5)
+    done = conformed(f"{HEADER}\n{body(1)}{lines}")
+    accepted = [row[0] for row in done.rows("case_id") if row[0]]
+    assert done.report.n_rows == done.report.n_accepted + done.report.n_quarantined
+    assert {"1", "5"} <= set(accepted)
+    assert done.report.n_quarantined >= 1
+
+
+def test_quoted_line_breaks_crlf_bom_and_blank_lines(conformed):
+    text = f'{HEADER}\r\n1,01/04/2026 10:00,,,,"a\r\nb"\r\n\r\n2,01/04/2026 10:00,,,,\r\n\r\n'
+    done = conformed(b"\xef\xbb\xbf" + text.encode())
+    assert done.rows("case_id, narrative_length") == [("1", 4), ("2", None)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "latin-1"])
+def test_declared_encodings(conformed, encoding):
+    feed = complaint_feed(format={"type": "delimited", "delimiter": ";", "encoding": encoding})
+    done = conformed((HEADER.replace(",", ";") + "\n1é;01/04/2026 10:00;;;;\n").encode(encoding), feed)
+    assert done.rows("case_id") == [("1é",)]
+
+
+def test_a_line_of_200_megabytes_is_one_quarantined_row(conformed, tmp_path):
+    head, tail = f"{HEADER}\n{body(1)}2,01/04/2026 10:00,,,,".encode(), b"\n" + body(3).encode()
+    done = conformed(head + b"x" * 200_000_000 + tail)
+    assert done.rules() == [[], ["line_too_long"], []]
+    assert done.rows("case_id")[2] == ("3",)

@@ -1,0 +1,120 @@
+"""Landing: bytes once, ledger entries, order of deliveries, files nobody can place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import date
+
+import pytest
+
+from ingestion.catalogue import read_catalogue
+from ingestion.home import Home
+from ingestion.landing import land, landed_path, unseen
+from ingestion.ledger import Ledger
+from ingestion.sources import SourceError
+from tests.ingestion.conftest import complaint_feed
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(tmp_path / "home").create()
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+FEEDS = {"log": complaint_feed(files=["**/log*.csv"], order=r"_(?P<received>\d{8})(?:_v(?P<sequence>\d+))?")}
+
+
+def test_bytes_are_stored_under_their_hash_and_written_down(home, inbox):
+    (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
+    report = land(home, [str(inbox)], FEEDS)
+    sha256 = hashlib.sha256(b"Case\n1\n").hexdigest()
+    assert landed_path(home, sha256).read_bytes() == b"Case\n1\n"
+    entry = report.new[0]
+    assert (entry["delivery_id"], entry["sha256"], entry["feed"], entry["n_bytes"]) == (sha256[:16], sha256, "log", 7)
+    assert entry["delivered_at"].startswith("2026-04-01T00:00:00") and entry["feed_version"] == FEEDS["log"].version
+    assert [e["kind"] for e in Ledger(home.ledger).entries()] == ["delivery"]
+
+
+def test_a_second_look_reads_and_writes_nothing(home, inbox):
+    (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
+    land(home, [str(inbox)], FEEDS)
+    before = (home.ledger / "ledger.jsonl").read_bytes()
+    report = land(home, [str(inbox)], FEEDS)
+    assert (report.new, report.n_known) == ([], 1)
+    assert (home.ledger / "ledger.jsonl").read_bytes() == before
+    assert list(unseen(home, [str(inbox)], FEEDS)) == []
+
+
+def test_same_bytes_under_two_names_are_one_delivery_with_the_earlier_order(home, inbox):
+    (inbox / "log_20260501.csv").write_bytes(b"Case\n1\n")
+    land(home, [str(inbox)], FEEDS)
+    (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
+    report = land(home, [str(inbox)], FEEDS)
+    assert (len(report.new), len(report.repeats)) == (0, 1)
+    catalogue = read_catalogue(home, FEEDS)
+    assert [d.delivered_at.date() for d in catalogue] == [date(2026, 4, 1)]
+
+
+def test_two_files_under_one_name_are_two_deliveries_and_the_later_supersedes(home, inbox):
+    file = inbox / "log_20260401.csv"
+    file.write_bytes(b"Case\n1\n")
+    land(home, [str(inbox)], FEEDS)
+    file.write_bytes(b"Case\n2\n")
+    os.utime(file, (2_000_000_000, 2_000_000_000))
+    land(home, [str(inbox)], FEEDS)
+    assert len(read_catalogue(home, FEEDS)) == 2
+    (inbox / "log_20260401_v2.csv").write_bytes(b"Case\n3\n")
+    newest = land(home, [str(inbox)], FEEDS).new[0]
+    assert newest["delivery_sequence"] == 2 and len(newest["supersedes"]) == 1
+
+
+def test_a_file_without_a_feed_or_with_two_is_reported_not_guessed(home, inbox):
+    feeds = FEEDS | {"other": complaint_feed(feed="other", files=["*both*"])}
+    (inbox / "readme.txt").write_text("hello")
+    (inbox / "log_both.csv").write_text("Case\n")
+    report = land(home, [str(inbox)], feeds)
+    assert report.unmatched == ["readme.txt"]
+    assert report.ambiguous == {"log_both.csv": ["log", "other"]}
+    assert report.new == [] and not any(p.is_file() for p in home.landing.rglob("*"))
+    land(home, [str(inbox)], feeds)
+    assert [e["kind"] for e in Ledger(home.ledger).entries()] == ["unplaced", "unplaced"]
+
+
+def test_a_crash_between_bytes_and_ledger_heals(home, inbox, monkeypatch):
+    (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
+
+    def crash(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Ledger, "append", crash)
+        land(home, [str(inbox)], FEEDS)
+    assert len(land(home, [str(inbox)], FEEDS).new) == 1
+
+
+def test_files_still_being_written_are_left_alone(home, inbox):
+    (inbox / "log_20260401.csv.part").write_text("Case\n")
+    (inbox / ".log_hidden.csv").write_text("Case\n")
+    report = land(home, [str(inbox)], FEEDS)
+    assert (report.new, report.unmatched) == ([], [])
+
+
+def test_an_inbox_that_is_not_there_is_an_error_with_its_name(home, tmp_path):
+    with pytest.raises(SourceError, match="no such folder"):
+        land(home, [str(tmp_path / "nowhere")], FEEDS)
+
+
+def test_as_of_cuts_by_the_delivery_moment(home, inbox):
+    (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
+    (inbox / "log_20260501.csv").write_bytes(b"Case\n2\n")
+    land(home, [str(inbox)], FEEDS)
+    assert len(read_catalogue(home, FEEDS, date(2026, 4, 1))) == 1
+    assert len(read_catalogue(home, FEEDS, date(2026, 3, 31))) == 0
+    assert [d.delivery_order for d in read_catalogue(home, FEEDS)] == [1, 2]

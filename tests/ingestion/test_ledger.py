@@ -1,0 +1,58 @@
+"""The ledger: a chain that stays readable whatever byte a crash stops at."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from ingestion.ledger import Ledger, LedgerBroken
+
+
+def filled(folder, n=3) -> Ledger:
+    ledger = Ledger(folder)
+    for number in range(n):
+        ledger.append("note", text=f"Zeile {number} é")
+    return ledger
+
+
+def test_entries_come_back_in_order_with_a_whole_chain(tmp_path):
+    ledger = filled(tmp_path)
+    assert [e["text"] for e in ledger.entries()] == ["Zeile 0 é", "Zeile 1 é", "Zeile 2 é"]
+    assert ledger.verify() == 3
+
+
+def test_a_crash_at_any_byte_of_the_last_entry_leaves_a_readable_chain(tmp_path):
+    whole = filled(tmp_path / "whole").path.read_bytes()
+    last = whole.rstrip(b"\n").rfind(b"\n") + 1
+    for cut in range(last, len(whole)):
+        ledger = Ledger(tmp_path / str(cut))
+        ledger.folder.mkdir()
+        ledger.path.write_bytes(whole[:cut])
+        assert len(list(ledger.entries())) == 2
+        ledger.append("note", text="after")
+        assert ledger.verify() == 3
+        assert [e["text"] for e in ledger.entries()][-1] == "after"
+
+
+def test_tampering_is_found_with_its_line(tmp_path):
+    ledger = filled(tmp_path)
+    lines = ledger.path.read_bytes().splitlines(keepends=True)
+    entry = json.loads(lines[1]) | {"text": "other"}
+    ledger.path.write_bytes(lines[0] + json.dumps(entry).encode() + b"\n" + lines[2])
+    with pytest.raises(LedgerBroken, match=":3:"):
+        ledger.verify()
+    ledger.path.write_bytes(lines[0] + lines[2])
+    with pytest.raises(LedgerBroken, match=":2:"):
+        ledger.verify()
+
+
+def test_writers_take_turns(tmp_path):
+    ledger = Ledger(tmp_path)
+    threads = [threading.Thread(target=lambda: [Ledger(tmp_path).append("note") for _ in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.verify() == 80
