@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ingestion.conform_sql import Fault, column_sql, fault_list, item_sql
 from ingestion.home import replacing
 from ingestion.instruments import MISSING_ANSWERS, permitted_answers
-from ingestion.readers import Refused, open_source
+from ingestion.readers import Refused, Source, open_source
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def conform(
     """
     with _connection(keys) as con:
         try:
-            source = open_source(con, landed, feed)
-            with contextlib.ExitStack() as stack:
-                stack.callback(lambda: _remove(source.temporary))
+            with open_source(con, landed, feed) as source:
                 columns, notes = _choose(feed, source.headers)
                 return _write(con, feed, source, columns, delivery_id, order, out, restricted_out,
                               [*source.notes, *notes])
@@ -77,6 +75,13 @@ def empty_shape(feed: Feed, out: Path) -> None:
         con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
         select, _ = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
         con.execute(f"copy (select * from ({select}) limit 0) to {literal(str(part))} (format parquet)")
+
+
+def empty_text(out: Path) -> None:
+    """Write the restricted twin of no delivery."""
+    with _connection({}) as con, replacing(out) as part:
+        con.execute("copy (select ''::varchar as delivery_id, 0::bigint as row_number, ''::varchar as column_name, ''::varchar as text limit 0) "
+                    f"to {literal(str(part))} (format parquet)")
 
 
 @contextlib.contextmanager
@@ -170,16 +175,22 @@ def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, 
     with replacing(out) as part:
         try:
             _copy(con, feed, source, columns, items, delivery_id, order, part)
+        except (duckdb.IOException, duckdb.OutOfMemoryException):
+            raise  # the machine's fault, not the file's: the run fails and can be repeated
         except duckdb.Error as error:
-            if source.repair is None:
-                raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})",
-                              "Ask the sender for the file again.") from None
-            source = source.repair()
+            source = _repair(source, error)
             _copy(con, feed, source, columns, items, delivery_id, order, part)
         _mark_repeated_keys(con, feed, part)
         report = _count(con, delivery_id, part, notes)
     _write_free_text(con, feed, source, columns, delivery_id, restricted_out)
     return report
+
+
+def _repair(source: Source, error: Exception) -> Source:
+    """The careful way of reading a file that could not be read as it lies. Raises Refused where there is none."""
+    if source.repair is None:
+        raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})", "Ask the sender for the file again.") from None
+    return source.repair()
 
 
 def _copy(con, feed, source, columns, items, delivery_id, order, part: Path) -> None:
@@ -239,8 +250,3 @@ def _write_free_text(con, feed: Feed, source, columns, delivery_id: str, out: Pa
 
 def _parquet(path: Path) -> str:
     return f"read_parquet({literal(str(path))})"
-
-
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
