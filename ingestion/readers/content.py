@@ -1,0 +1,45 @@
+"""What a file is, told from its first bytes.
+
+Belongs here: the signatures of formats that get delivered by mistake.
+Does not belong here: reading them.
+"""
+
+from __future__ import annotations
+
+ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+# Longest match is not needed: no signature is the beginning of another.
+_SIGNATURES = {
+    ZIP: "a zip archive or an .xlsx workbook",
+    b"PK\x05\x06": "an empty zip archive",
+    OLE: "an old .xls workbook or an encrypted one",
+    b"\x1f\x8b": "gzip inside gzip",
+    b"%PDF": "a PDF document",
+    b"PAR1": "a Parquet file",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\x00": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"SQLite format 3\x00": "a SQLite file",
+}
+
+
+def describe(start: bytes) -> str | None:
+    """Plain words for a binary format known by its signature; None for anything else, text included."""
+    return next((words for magic, words in _SIGNATURES.items() if start.startswith(magic)), None)
+
+
+def describe_text(start: bytes) -> str:
+    """Plain words for the kind of text a file begins with, for messages only."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "UTF-16 text"
+    if text[:5].lower() in (b"<html", b"<!doc"):
+        return "an HTML page"
+    if text.startswith(b"<"):
+        return "XML"
+    if text[:1] in (b"{", b"["):
+        return "JSON"
+    return "bytes that are no text" if b"\0" in start else "plain text"

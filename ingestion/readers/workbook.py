@@ -1,0 +1,101 @@
+"""Workbooks (.xlsx) to rows of text: which sheet, which header row, a plain table as it stands.
+
+Belongs here: opening, choosing the sheet, layout `table`.
+Does not belong here: whether the package is safe and what its cells hold (workbook_package.py,
+workbook_sheet.py), months as columns (workbook_months.py), types (conform.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.readers import Refused, Source
+from ingestion.readers.spool import Spool
+from ingestion.readers.workbook_package import Part, parts_of, scan
+from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name, load
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.feed import Feed
+
+# Titles, addresses and dates of issue above a table take a few rows, never hundreds.
+_HEADER_WITHIN_ROWS = 100
+
+
+def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
+    """One sheet as rows of text; `format.sheet` is its name, its position from 1, or null for the first visible.
+
+    Dates become ISO text, whole numbers have no decimals, a formula gives its saved result, a failed
+    formula its error text such as #N/A. Hidden rows and columns are data. Raises Refused for a file
+    that is no readable .xlsx, a sheet or header that is not there, a header that occurs twice.
+    """
+    parts = parts_of(path, feed.format.max_uncompressed_bytes)
+    part = _choose(parts, feed.format.sheet)
+    sheet = load(path, part.name, scan(path, part))
+    notes = [f"sheet '{other.name}' was not read" for other in parts if other is not part]
+    notes += [f"cell {cell_name(row, column)} has a formula without a saved result"
+              for row, column in sorted(sheet.facts.unsaved)[:20]]
+    if feed.format.layout == "months_as_columns":
+        from ingestion.readers.workbook_months import read
+
+        columns, rows, more = read(sheet, feed.format, lambda: find_header(sheet, feed.format.id_columns))
+        hidden = {"_cell"}
+    else:
+        columns, rows, more = _table(sheet, feed)
+        hidden = set()
+    with Spool(columns) as spool:
+        for row in rows:
+            spool.add(row)
+    return Source(spool.relation(), [name for name in columns if name not in hidden], notes + more, [spool.path])
+
+
+def _choose(parts: list[Part], wanted: str | int | None) -> Part:
+    names = ", ".join(f"'{part.name}'" for part in parts)
+    if wanted is None:
+        found = next((part for part in parts if part.is_visible), None)
+    elif isinstance(wanted, int):
+        found = parts[wanted - 1] if 0 < wanted <= len(parts) else None
+    else:
+        exact = [part for part in parts if part.name == wanted]
+        alike = [part for part in parts if part.name.strip().casefold() == wanted.strip().casefold()]
+        found = next(iter(exact or alike), None)
+    if found is None:
+        what = "no visible sheet" if wanted is None else f"no sheet {wanted!r}"
+        raise Refused("no_sheet", f"the workbook has {what}; it has {names or 'none'}",
+                      "Correct format.sheet in the feed, or have the workbook sent with its sheet.")
+    return found
+
+
+def find_header(sheet: Sheet, names: list[str]) -> int:
+    """0-based row that holds the most of `names`, the first of equals. Raises Refused where no row holds any."""
+    wanted = {name.casefold() for name in names}
+    best, best_count = -1, 0
+    for row in range(min(len(sheet.rows), _HEADER_WITHIN_ROWS)):
+        count = len(wanted & {name.casefold() for name in sheet.names(row)})
+        if count > best_count:
+            best, best_count = row, count
+    if best < 0:
+        raise Refused("no_header", f"no row of sheet '{sheet.name}' holds a header the feed declares",
+                      "Correct the names in the feed, or set format.header_row and format.sheet.")
+    return best
+
+
+def _table(sheet: Sheet, feed: Feed):
+    at = feed.format.header_row
+    header = find_header(sheet, feed.source_names) if at is None else at - 1
+    names = sheet.names(header)
+    kept = [column for column, name in enumerate(names) if name]
+    columns = [names[column] for column in kept]
+    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+        raise Refused("duplicate_header", f"row {header + 1} of sheet '{sheet.name}' has "
+                      f"{', '.join(map(repr, repeated))} more than once",
+                      "Have the export corrected, or name the columns apart.")
+    if not columns:
+        raise Refused("no_header", f"row {header + 1} of sheet '{sheet.name}' is blank", "Correct format.header_row.")
+    nameless = set(range(sheet.n_columns)) - set(kept)
+    notes = [f"column {column_name(column)} has values but no header; it was not read" for column in sorted(nameless)
+             if any(sheet.text(row, column) for row in range(header + 1, len(sheet.rows)))]
+    texts = (sheet.texts(row) for row in range(header + 1, len(sheet.rows)))
+    return columns, ([row[column] for column in kept] for row in texts if any(row)), notes

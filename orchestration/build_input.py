@@ -1,0 +1,157 @@
+"""What a build reads: links to accepted raw Parquet, the catalogue, the definitions; and its fingerprint.
+
+Belongs here: laying out build/input, telling whether anything a build depends on has changed.
+Does not belong here: rendering dbt (dbt_render.py), running it (dbt_run.py).
+
+Everything that can change a mart enters the fingerprint: deliveries with status and order, feeds,
+definitions, code tables, SQL, Python that writes raw Parquet, the day of an `as of`. The run id is
+its beginning, so the same inputs give the same marts to the last byte, whenever they are built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.catalogue import Delivery, raw_path, read_catalogue
+from ingestion.feed import Feed
+from ingestion.home import Home
+from ingestion.sql import literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ROOT = Path(__file__).parents[1]
+DBT_SOURCE = ROOT / "dbt_project"
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What would be built: `run_id` names the inputs; `is_changed` compares them with what is published."""
+
+    run_id: str
+    fingerprint: str
+    is_changed: bool
+    as_of: date | None
+    n_deliveries: int
+
+
+def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, deliveries: list[Delivery] | None = None) -> BuildPlan:
+    """The plan for the catalogue as it stands; writes nothing."""
+    known = read_catalogue(home, feeds, as_of) if deliveries is None else deliveries
+    lines = [f"code {code_version()}", f"as of {as_of or 'now'}"]
+    lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
+    lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
+    fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    used = sum(d.status == "accepted" for d in known)
+    return BuildPlan(fingerprint[:12], fingerprint, fingerprint != published_fingerprint(home), as_of, used)
+
+
+def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> BuildPlan:
+    """Lay out build/input anew and return its plan."""
+    import duckdb
+
+    from orchestration.definitions_data import write as write_definitions
+
+    deliveries = read_catalogue(home, feeds, as_of)
+    plan = plan_build(home, feeds, as_of, deliveries)
+    fresh = home.build / "input.next"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for feed in feeds.values():
+        _link_feed(home, feed, [d for d in deliveries if d.feed == feed.feed and d.status == "accepted"], fresh)
+    with duckdb.connect() as con:
+        _write_catalogue(con, deliveries, feeds, fresh)
+        _write_run(con, plan, fresh)
+    write_definitions(DBT_SOURCE, fresh / "definitions")
+    shutil.rmtree(home.input, ignore_errors=True)
+    fresh.rename(home.input)
+    return plan
+
+
+@cache
+def code_version() -> str:
+    """12 hex characters over the code, SQL and definitions that marts depend on."""
+    digest = hashlib.sha256()
+    rooms = [ROOT / "ingestion", ROOT / "orchestration", DBT_SOURCE]
+    for path in sorted(p for room in rooms for p in room.rglob("*") if p.suffix in (".py", ".sql", ".yml", ".csv")):
+        relative = path.relative_to(ROOT)
+        if {"target", "logs", "feeds", "samples", "__pycache__"}.isdisjoint(relative.parts):
+            digest.update(f"{relative}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def published_fingerprint(home: Home) -> str | None:
+    """The fingerprint of what is published; None when nothing is."""
+    import json
+
+    try:
+        return json.loads((home.published / "manifest.json").read_text())["fingerprint"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) -> None:
+    """Hard links cost nothing and keep a file readable while the cache is renewed; the empty one keeps the shape."""
+    from ingestion.conform import empty_shape, empty_text
+
+    folder, private = fresh / feed.feed, fresh / "restricted" / feed.feed
+    folder.mkdir(parents=True)
+    shape = raw_path(home, feed, _NOBODY).with_name("_empty.parquet")
+    if not shape.exists():
+        empty_shape(feed, shape)
+    os.link(shape, folder / "_empty.parquet")
+    if any(spec.privacy == "free_text" for spec in feed.columns.values()):
+        private.mkdir(parents=True)
+        empty_text(private / "_empty.parquet")
+    for delivery in accepted:
+        os.link(raw_path(home, feed, delivery), folder / f"{delivery.delivery_id}.parquet")
+        text = raw_path(home, feed, delivery, is_restricted=True)
+        if text.exists():
+            os.link(text, private / f"{delivery.delivery_id}.parquet")
+
+
+def _write_catalogue(con: DuckDBPyConnection, deliveries: list[Delivery], feeds: dict[str, Feed], fresh: Path) -> None:
+    con.execute(
+        "create table delivery (delivery_id varchar, feed varchar, kind varchar, status varchar, reason varchar, delivered_at timestamp, "
+        "delivery_sequence integer, landed_at timestamp, n_rows bigint, n_accepted bigint, n_quarantined bigint, n_bytes bigint, "
+        "sha256 varchar, feed_version varchar, delivery_order bigint, supersedes varchar)"
+    )
+    rows = [
+        (d.delivery_id, d.feed, feeds[d.feed].kind, d.status, d.reason, d.delivered_at.replace(tzinfo=None), d.delivery_sequence,
+         d.landed_at.replace(tzinfo=None), d.conformed.get("n_rows"), d.conformed.get("n_accepted"), d.conformed.get("n_quarantined"),
+         d.n_bytes, d.sha256, feeds[d.feed].version, d.delivery_order, ",".join(d.supersedes) or None)
+        for d in deliveries
+    ]
+    if rows:
+        con.executemany(f"insert into delivery values ({', '.join('?' * 16)})", rows)
+    con.execute("create table feed (feed varchar, kind varchar, label varchar, cadence varchar, priority integer, time_zone varchar)")
+    con.executemany("insert into feed values (?, ?, ?, ?, ?, ?)",
+                    [(f.feed, f.kind, f.label, f.cadence, f.priority, f.time_zone) for f in sorted(feeds.values(), key=lambda f: f.feed)])
+    for table in ("delivery", "feed"):
+        con.execute(f"copy {table} to {literal(str(fresh / f'{table}.parquet'))} (format parquet)")
+
+
+def _write_run(con: DuckDBPyConnection, plan: BuildPlan, fresh: Path) -> None:
+    con.execute("create table run as select ?::varchar as run_id, ?::varchar as code_version, ?::date as as_of_on",
+                [plan.run_id, code_version(), plan.as_of])
+    con.execute(f"copy run to {literal(str(fresh / 'run.parquet'))} (format parquet)")
+
+
+class _Nobody:
+    """Stands for no delivery where only the cache folder of a feed is wanted."""
+
+    delivery_id, delivery_sequence = "none", 0
+
+    def __init__(self) -> None:
+        from datetime import datetime
+
+        self.delivered_at = datetime(1970, 1, 1)
+
+
+_NOBODY = _Nobody()

@@ -1,0 +1,143 @@
+"""The `pxw` command.
+
+Belongs here: arguments, exit codes, calling the steps.
+Does not belong here: the steps themselves (pipeline.py), how results look (summary.py).
+
+Heavy libraries are imported inside the commands, so `pxw --help` answers at once.
+Exit codes: 0 done; 1 the run or a check failed; 2 wrong usage; 3 another run holds the home.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingestion.home import Home
+
+_LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
+
+
+class _Commands(click.Group):
+    """Errors a person can act on are printed as one message, without a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            from ingestion.keys import KeyFileError
+            from ingestion.ledger import LedgerBroken
+            from ingestion.sources import SourceError
+            from ingestion.strict_yaml import DefinitionError
+            from orchestration.pipeline import Busy
+
+            if isinstance(error, Busy):
+                click.echo(f"pxw: {error}", err=True)
+                sys.exit(3)
+            if isinstance(error, (KeyFileError, LedgerBroken, SourceError, DefinitionError)):
+                raise click.ClickException(str(error)) from None
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="patient-experience-warehouse", prog_name="pxw")
+def main() -> None:
+    """Patient Experience Warehouse: vendor files in, KPI marts people trust out.
+
+    The warehouse lives in PXW_HOME (default: warehouse/ in the working directory).
+    """
+
+
+@main.command()
+@click.option("--inbox", "inboxes", multiple=True, metavar="URL", help="Folder or URL to take files from; repeatable. Default: PXW_INBOX, else <home>/inbox.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Build from the deliveries known at the end of this day.")
+@click.option("--force", is_flag=True, help="Build and publish even when nothing has changed.")
+@click.option("--sample-if-empty", is_flag=True, hidden=True)
+def run(inboxes: tuple[str, ...], as_of: Any, force: bool, sample_if_empty: bool) -> None:
+    """Take new files from the inbox all the way to the published marts."""
+    from orchestration import run_command
+
+    sys.exit(run_command.run(Home.from_env(), list(inboxes), as_of.date() if as_of else None, force, sample_if_empty))
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--scale", type=click.Choice(["small", "hospital", "system", "national"]), default="small", show_default=True,
+              help="About 3 thousand, 50 thousand, 1 million or 10 million surveys.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed writes the same files.")
+def sample(directory: Path, scale: str, seed: int) -> None:
+    """Write realistic synthetic deliveries for the shipped feeds into DIRECTORY."""
+    from ingestion.samples import write_samples
+
+    files = write_samples(directory, scale, seed, progress=lambda line: click.echo(line, err=True))
+    click.echo(f"{len(files)} files in {directory}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--feed", "feed_name", help="Feed to check against; by default the one the file's name belongs to.")
+def check(file: Path, feed_name: str | None) -> None:
+    """Say what would be accepted, quarantined or held of FILE. Changes nothing."""
+    from orchestration import check_command
+
+    sys.exit(check_command.check(Home.from_env(), file, feed_name))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def status(as_json: bool) -> None:
+    """Show feeds, deliveries that are held or refused and why, and what is published."""
+    from orchestration import status_command
+
+    status_command.status(Home.from_env(), as_json)
+
+
+@main.command()
+@click.argument("delivery_id")
+@click.option("--reason", required=True, help="Why this delivery may pass; kept in the ledger.")
+def release(delivery_id: str, reason: str) -> None:
+    """Let a held delivery pass. DELIVERY_ID may be shortened as long as it is unique."""
+    import getpass
+
+    from ingestion.feed import load_feeds
+    from orchestration import pipeline
+
+    home = Home.from_env()
+    try:
+        with pipeline.exclusive(home):
+            done = pipeline.release(home, load_feeds(), delivery_id, reason, getpass.getuser())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"released {done.delivery_id} ({done.feed}); the next `pxw run` loads it")
+
+
+@main.command()
+@click.argument("kpi")
+@click.option("--level", type=_LEVELS, default="facility", show_default=True)
+@click.option("--period", metavar="2026-03 | 2026-Q1", help="Month or quarter, for rolling windows the last month. Default: the newest publishable.")
+@click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]), help="Default: what the period says, else month.")
+@click.option("--facility", help="Only this facility.")
+@click.option("--unit", help="Only this unit.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def show(kpi: str, level: str, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
+    """Print the published values of KPI (part of a name is enough to list candidates)."""
+    from orchestration import show_command
+
+    sys.exit(show_command.show(Home.from_env(), kpi, level, period, window, facility, unit, as_json))
+
+
+@main.command()
+@click.option("--port", type=int, default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open the Dagster page of this warehouse on this machine (stop with Ctrl-C)."""
+    from orchestration.ui import run_ui
+
+    run_ui(Home.from_env(), port)
+
+
+if __name__ == "__main__":
+    main()

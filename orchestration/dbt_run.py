@@ -1,0 +1,95 @@
+"""Running dbt once over the rendered project, in this process.
+
+Belongs here: environment, the call, its results as plain data, closing the build file afterwards.
+Does not belong here: rendering (dbt_render.py), Dagster events (dbt_assets.py).
+
+dbt writes `px.next.duckdb`; only a whole build takes the name `px.duckdb`, so the last good build
+stays readable while a new one runs or fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingestion.home import Home
+
+
+@dataclass
+class DbtResult:
+    """What a dbt call did: `results` are dbt's own result objects, failures are sentences."""
+
+    is_ok: bool
+    results: list[Any] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    manifest_path: Path | None = None
+    n_models: int = 0
+    n_tests: int = 0
+
+
+def next_build_file(home: Home) -> Path:
+    """The DuckDB file a build is written to."""
+    return home.build / "px.next.duckdb"
+
+
+@contextlib.contextmanager
+def dbt_environment(home: Home) -> Iterator[None]:
+    """The variables the rendered project reads; constant per home, so partial parsing stays valid."""
+    wanted = {
+        "PXW_INPUT": str(home.input), "PXW_BUILD_FILE": str(next_build_file(home)), "PXW_BUILD_DIR": str(home.build),
+        "DBT_PROJECT_DIR": str(home.dbt), "DBT_PROFILES_DIR": str(home.dbt), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_dbt(home: Home, on_event: Callable[[Any], None] | None = None, arguments: tuple[str, ...] = ("build",)) -> DbtResult:
+    """Build everything into a new file; on success it becomes the build file. dbt's logs go to build/dbt/logs."""
+    for leftover in home.build.glob("px.next.duckdb*"):
+        leftover.unlink()
+    with dbt_environment(home):
+        result = invoke_dbt(list(arguments), on_event)
+    if result.is_ok and arguments[0] == "build":
+        next_build_file(home).replace(home.build_file)
+    result.manifest_path = home.dbt / "target" / "manifest.json"
+    return result
+
+
+def invoke_dbt(arguments: list[str], on_event: Callable[[Any], None] | None = None) -> DbtResult:
+    """One dbt call in this process; the adapter's connections are closed whatever happens."""
+    from dbt.cli.main import dbtRunner
+
+    runner = dbtRunner(callbacks=[on_event] if on_event else [])
+    try:
+        outcome = runner.invoke(["--quiet", "--no-use-colors", "--log-level-file", "info", *arguments])
+    finally:
+        _close_connections()
+    results = list(getattr(outcome.result, "results", None) or [])
+    failures = [_sentence(r) for r in results if str(r.status) in ("error", "fail", "runtime error")]
+    if outcome.exception is not None:
+        failures.append(str(outcome.exception))
+    kinds = [r.node.resource_type for r in results if getattr(r, "node", None) is not None]
+    return DbtResult(bool(outcome.success), results, failures, None, sum(k == "model" for k in kinds), sum(k in ("test", "unit_test") for k in kinds))
+
+
+def _sentence(result: Any) -> str:
+    return f"{result.node.resource_type} {result.node.name}: {(result.message or 'failed').strip()}"
+
+
+def _close_connections() -> None:
+    """dbt-duckdb keeps the file open for the life of the process unless told otherwise."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()

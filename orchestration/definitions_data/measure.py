@@ -1,0 +1,68 @@
+"""The measure as everything after the files knows it.
+
+Belongs here: the fields of a measure and the hash of its definition.
+Does not belong here: reading files (measures.py), arithmetic (scoring.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+
+# Said about the number, not part of it: a new wording is no new definition.
+_NOT_HASHED = {"label", "note", "standing", "examples", "path"}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked example: `given` as scoring.score_example takes it, `value` in the unit of the measure."""
+
+    given: Mapping
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How answers, cases or surveys become one number: value = scale_factor x the mean or ratio of its source.
+
+    weights: item_code -> answer -> weight, one per valid answer (source answers only).
+    numerator_groups, denominator_groups: case kinds, encounter classes or disposition groups that count.
+    valid_from_on, valid_to_on: discharge dates (answers, surveys) or received dates (cases), ends included.
+    """
+
+    measure_id: str
+    measure_name: str
+    score: str | None
+    version: int
+    label: str
+    unit: str
+    source: str
+    statistic: str
+    direction: str
+    standing: str
+    scale_factor: float
+    interval_method: str
+    denominator_rule: str
+    instrument_family: str | None = None
+    numerator_rule: str | None = None
+    valid_from_on: date | None = None
+    valid_to_on: date | None = None
+    note: str | None = None
+    weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    numerator_groups: tuple[str, ...] = ()
+    denominator_groups: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    path: Path | None = None
+
+    @property
+    def definition_sha256(self) -> str:
+        """Hash of everything that can change the number or how it is read; order of items does not matter."""
+        data = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _NOT_HASHED}
+        for groups in ("numerator_groups", "denominator_groups"):
+            data[groups] = sorted(data[groups])
+        text = json.dumps(data, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""Measures that are one count over another: cases per 1,000 encounters, completed over eligible surveys.
+
+Belongs here: which kinds, classes and groups count, checks against the code tables.
+Does not belong here: survey answers (answer_measures.py), what makes a case valid (dbt_project/models/core).
+"""
+
+from __future__ import annotations
+
+from orchestration.definitions_data.codebook import Codebook
+from orchestration.definitions_data.faults import Faults
+from orchestration.definitions_data.measure import Example, Measure
+from orchestration.definitions_data.measure_file import CasesFile, SurveysFile
+
+_CASE_KINDS = {"all": ("complaint", "grievance", "not_grievance", "undetermined"), "grievance": ("grievance",)}
+_NEVER_COUNTED = "exclude"  # encounter class of contacts that are no encounters
+
+
+def of_cases(file: CasesFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
+    """The rate of valid cases per 1,000 encounters of the declared classes."""
+    known = codebook.encounter_classes - {_NEVER_COUNTED}
+    faults.repeated(("encounter_classes",), file.encounter_classes)
+    for index, name in enumerate(file.encounter_classes):
+        if name not in known:
+            faults.unknown(("encounter_classes", index), "encounter class", name, known)
+    for example in file.example:
+        for name in sorted(set(example.encounters) - known):
+            faults.unknown(("example", "encounters", name), "encounter class", name, known)
+    return [
+        Measure(
+            measure_id=file.measure,
+            score=None,
+            label=file.label,
+            unit="per_1000",
+            statistic="rate",
+            direction=file.direction,
+            standing=file.standing,
+            scale_factor=1000.0,
+            interval_method="phe",
+            denominator_rule="encounters",
+            numerator_rule=file.numerator,
+            numerator_groups=_CASE_KINDS[file.numerator],
+            denominator_groups=tuple(file.encounter_classes),
+            examples=tuple(
+                Example({"cases": example.cases, "encounters": example.encounters}, example.value)
+                for example in file.example
+            ),
+            **common,
+        )
+    ]
+
+
+def of_surveys(file: SurveysFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
+    """The percentage of eligible sampled patients whose survey has the numerator's disposition."""
+    groups = codebook.disposition_groups
+    if not codebook.family(file.instrument):
+        families = {form.family for form in codebook.instruments.values()}
+        faults.unknown(("instrument",), "instrument", file.instrument, families)
+    for example in file.example:
+        for name in sorted(set(example.surveys) - set(groups)):
+            faults.unknown(("example", "surveys", name), "disposition group", name, groups)
+    return [
+        Measure(
+            measure_id=file.measure,
+            score=None,
+            label=file.label,
+            unit="percent",
+            statistic="proportion",
+            direction=file.direction,
+            standing=file.standing,
+            scale_factor=100.0,
+            interval_method="wilson",
+            denominator_rule="eligible_surveys",
+            instrument_family=file.instrument,
+            numerator_rule=file.numerator,
+            numerator_groups=(file.numerator,),
+            denominator_groups=tuple(sorted(group for group, is_ineligible in groups.items() if not is_ineligible)),
+            examples=tuple(Example(example.surveys, example.value) for example in file.example),
+            **common,
+        )
+    ]

@@ -1,0 +1,157 @@
+"""The steps of a run as plain functions: land, conform, judge, prepare, build, publish.
+
+Belongs here: which deliveries a step has to look at, doing it, and saying so in the ledger.
+Does not belong here: Dagster (definitions.py), texts for people (cli.py, summary.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.catalogue import Delivery, landed_file, raw_path, read_catalogue
+from ingestion.conform import READER_VERSION, ConformReport, conform
+from ingestion.feed import Feed
+from ingestion.home import Home
+from ingestion.landing import LandReport
+from ingestion.landing import land as land_files
+from ingestion.ledger import Ledger
+
+if TYPE_CHECKING:
+    from expectations import Verdict
+
+Progress = Callable[[str], None]
+
+
+class Busy(RuntimeError):
+    """Another run holds the warehouse home."""
+
+
+def _quiet(_: str) -> None:
+    """Progress nobody wants to see."""
+
+
+@contextmanager
+def exclusive(home: Home) -> Iterator[None]:
+    """Hold the home for one run. Raises Busy when another process holds it; the lock dies with the process."""
+    home.create()
+    with (home.root / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Busy(f"another run is under way in {home.root} (process {lock.read().strip() or 'unknown'})") from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        for part in home.landing.glob(".*.part"):  # what a crashed run left; its file is still in the inbox
+            part.unlink(missing_ok=True)
+        yield
+
+
+def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: Progress = _quiet) -> LandReport:
+    """Store the new files of the inboxes."""
+    return land_files(home.create(), inboxes, feeds, progress)
+
+
+def pending_conform(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery] | None = None) -> list[Delivery]:
+    """Deliveries without raw Parquet under today's feed and reader version."""
+    known = read_catalogue(home, feeds) if deliveries is None else deliveries
+    return [d for d in known if d.status != "refused" and not (d.conformed and raw_path(home, feeds[d.feed], d).exists())]
+
+
+def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -> dict[str, list[ConformReport]]:
+    """Write the missing raw Parquet, several deliveries side by side; reports by feed."""
+    from ingestion.keys import load_keys
+
+    pending = pending_conform(home, feeds)
+    if not pending:
+        return {}
+    keys, ledger, reports = load_keys(), Ledger(home.ledger), {}
+
+    def one(delivery: Delivery) -> tuple[Delivery, ConformReport]:
+        feed = feeds[delivery.feed]
+        return delivery, conform(
+            feed, landed_file(home, delivery), delivery.delivery_id, delivery.order, keys,
+            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True),
+        )
+
+    # Large files first, so that the last thread to finish has little left.
+    pending.sort(key=lambda d: -d.n_bytes)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for number, done in enumerate(as_completed([pool.submit(one, d) for d in pending]), start=1):
+            delivery, report = done.result()
+            if not delivery.conformed:
+                facts = {k: v for k, v in asdict(report).items() if k != "delivery_id"}
+                ledger.append("conform", delivery_id=delivery.delivery_id, feed=delivery.feed,
+                              feed_version=feeds[delivery.feed].version, reader_version=READER_VERSION, **facts)
+            reports.setdefault(delivery.feed, []).append(report)
+            progress(_conform_line(number, len(pending), delivery, report))
+    return reports
+
+
+def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -> list[Verdict]:
+    """Let Great Expectations judge every delivery that has no verdict yet; write the verdicts to the ledger."""
+    deliveries = read_catalogue(home, feeds)
+    new = [d for d in deliveries if d.status == "conformed"]
+    if not new:
+        return []
+    from expectations import DeliveryRaw, judge
+
+    def raw(delivery: Delivery) -> DeliveryRaw:
+        return DeliveryRaw(feed=delivery.feed, delivery_id=delivery.delivery_id, path=raw_path(home, feeds[delivery.feed], delivery),
+                           delivered_at=delivery.delivered_at, n_bytes=delivery.n_bytes, delivery_sequence=delivery.delivery_sequence)
+
+    touched = {d.feed for d in new}
+    history = [raw(d) for d in deliveries if d.status == "accepted" and d.feed in touched]
+    progress(f"judging {len(new)} deliveries with Great Expectations")
+    verdicts = judge(feeds, [raw(d) for d in new], history, home.docs / "expectations", home.build / "expectations")
+    Ledger(home.ledger).append_many([
+        ("verdict", {"delivery_id": v.delivery_id, "feed": v.feed, "feed_version": feeds[v.feed].version, "reader_version": READER_VERSION,
+                     "is_ok": v.is_ok, "n_expectations": v.n_expectations, "failures": [asdict(f) for f in v.failures]})
+        for v in verdicts
+    ])
+    for verdict in verdicts:
+        if not verdict.is_ok:
+            progress(f"held {verdict.delivery_id} ({verdict.feed}): {'; '.join(f.message for f in verdict.failures)}")
+    return verdicts
+
+
+def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, user: str) -> Delivery:
+    """Let a held delivery pass, with a reason and a name in the ledger. Raises ValueError when there is nothing to release."""
+    found = [d for d in read_catalogue(home, feeds) if d.delivery_id.startswith(delivery_id)]
+    if len(found) != 1:
+        raise ValueError(f"{delivery_id}: {'no delivery' if not found else 'more than one delivery'} has an id that begins so")
+    if found[0].status != "held":
+        raise ValueError(f"{found[0].delivery_id} is {found[0].status}, only a held delivery can be released")
+    Ledger(home.ledger).append("release", delivery_id=found[0].delivery_id, feed=found[0].feed, reason=reason, user=user)
+    return found[0]
+
+
+def _conform_line(number: int, n_all: int, delivery: Delivery, report: ConformReport) -> str:
+    head = f"conformed {number}/{n_all} {delivery.delivery_id} ({delivery.feed}): "
+    if report.refused:
+        return f"{head}refused, {report.refused['message']}"
+    return f"{head}{report.n_accepted:,} rows accepted, {report.n_quarantined:,} quarantined"
+
+
+def has_work(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> bool:
+    """Whether an inbox holds a file not seen before or a delivery waits for a step. Reads no file's bytes."""
+    from ingestion.landing import unseen
+
+    if any(unseen(home, inboxes, feeds)):
+        return True
+    deliveries = read_catalogue(home, feeds)
+    return any(d.status in ("landed", "conformed") for d in deliveries) or bool(pending_conform(home, feeds, deliveries))
+
+
+def expectations_docs(home: Home) -> Path:
+    """Where Data Docs are written."""
+    return home.docs / "expectations"

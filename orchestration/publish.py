@@ -1,0 +1,135 @@
+"""The published layer: what BI tools read, written whole and swapped in by one rename.
+
+Belongs here: copying the marts with their keys, checks and comments, Parquet twins, the manifest.
+Does not belong here: what is in a mart (dbt_project/models/marts).
+
+`published` is a link to `publications/<run id>`: renaming a new link over it replaces file, folder
+and manifest together. A reader that has the old file open keeps it; the one before is kept too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.home import Home, fsync_dir
+from ingestion.sql import identifier, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from orchestration.build_input import BuildPlan
+
+STORAGE_VERSION = "v1.2.0"  # the oldest format that keeps comments, and that every DuckDB 1.2+ driver reads
+_KEPT = 2
+
+
+@dataclass
+class PublishReport:
+    """What was published: rows and SHA-256 of the Parquet twin per table."""
+
+    run_id: str
+    folder: Path
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> PublishReport:
+    """Publish the marts of the build file. Nothing is visible before everything is written."""
+    from orchestration.build_input import code_version
+
+    shelf = home.root / "publications"
+    shelf.mkdir(exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".next-", dir=shelf))
+    try:
+        tables = _write_tables(home.build_file, fresh)
+        manifest = {
+            "run_id": plan.run_id, "fingerprint": plan.fingerprint, "code_version": code_version(),
+            "as_of": plan.as_of.isoformat() if plan.as_of else None, "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "tables": tables, "deliveries": deliveries,
+        }
+        (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        fresh.chmod(0o755)
+        final = _place(shelf, fresh, plan.run_id)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    _swap(home, final)
+    _forget_old(shelf, final)
+    return PublishReport(plan.run_id, final, tables)
+
+
+def _write_tables(build_file: Path, fresh: Path) -> dict[str, dict[str, Any]]:
+    import duckdb
+
+    (fresh / "marts").mkdir()
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(f"attach {literal(str(build_file))} as build (read_only)")
+        con.execute(f"attach {literal(str(fresh / 'px.duckdb'))} as px (storage_version {literal(STORAGE_VERSION)})")
+        con.execute("create schema px.marts")
+        names = [row[0] for row in con.execute(
+            "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts' order by table_name").fetchall()]
+        tables = {name: _write_table(con, name, fresh / "marts" / f"{name}.parquet") for name in names}
+        _copy_comments(con)
+        con.execute("checkpoint px")
+        con.execute("detach px")
+    return tables
+
+
+def _write_table(con: DuckDBPyConnection, name: str, parquet: Path) -> dict[str, Any]:
+    """Rows sorted by all columns, so that equal content gives equal bytes."""
+    ddl = con.execute(
+        "select sql from duckdb_tables() where database_name = 'build' and schema_name = 'marts' and table_name = ?", [name]).fetchone()[0]
+    table = f"px.marts.{identifier(name)}"
+    con.execute(ddl.replace(ddl[: ddl.index("(")], f"create table {table}", 1))
+    con.execute(f"insert into {table} select * from build.marts.{identifier(name)} order by all").fetchall()
+    con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
+    n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
+    with parquet.open("rb") as handle:
+        return {"n_rows": n_rows, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+
+
+def _copy_comments(con: DuckDBPyConnection) -> None:
+    where = "where database_name = 'build' and schema_name = 'marts' and comment is not null"
+    for table, comment in con.execute(f"select table_name, comment from duckdb_tables() {where}").fetchall():
+        con.execute(f"comment on table px.marts.{identifier(table)} is {literal(comment)}")
+    columns = con.execute(
+        f"select table_name, column_name, comment from duckdb_columns() {where} "
+        "and table_name in (select table_name from duckdb_tables() where database_name = 'px')").fetchall()
+    for table, column, comment in columns:
+        con.execute(f"comment on column px.marts.{identifier(table)}.{identifier(column)} is {literal(comment)}")
+
+
+def _place(shelf: Path, fresh: Path, run_id: str) -> Path:
+    """Give the finished folder its name; the same inputs published again get a number."""
+    final, number = shelf / run_id, 1
+    while final.exists():
+        number += 1
+        final = shelf / f"{run_id}-{number}"
+    fresh.rename(final)
+    for path in final.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+    fsync_dir(shelf)
+    return final
+
+
+def _swap(home: Home, final: Path) -> None:
+    link = home.root / ".published.next"
+    link.unlink(missing_ok=True)
+    link.symlink_to(final.relative_to(home.root), target_is_directory=True)
+    link.replace(home.published)
+    fsync_dir(home.root)
+
+
+def _forget_old(shelf: Path, current: Path) -> None:
+    others = sorted((p for p in shelf.iterdir() if p != current and not p.name.startswith(".")), key=lambda p: p.stat().st_mtime)
+    for old in others[: len(others) - (_KEPT - 1)]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""`pxw run`: from the inbox to the published marts, with progress and a closing table.
+
+Belongs here: deciding whether there is anything to do, running the job, exit codes.
+Does not belong here: the steps (pipeline.py), the graph (definitions.py), the table (summary.py).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+
+import click
+
+from ingestion.feed import Feed, load_feeds
+from ingestion.home import Home
+from orchestration import pipeline
+from orchestration.build_input import plan_build
+from orchestration.settings import inboxes as settled_inboxes
+
+
+def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if_empty: bool) -> int:
+    """Run everything that is due; 0 when the marts are published or nothing was new, 1 when the run failed."""
+    started = time.monotonic()
+    feeds = load_feeds()
+    with pipeline.exclusive(home):
+        inboxes = settled_inboxes(home, named)
+        _make_default_inbox(home, inboxes)
+        if sample_if_empty:
+            _sample(home, inboxes)
+        if not force and not _is_due(home, inboxes, feeds, as_of):
+            click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
+            _report(home, feeds)
+            return 0
+        from orchestration.run_job import run_job
+
+        outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=_progress(started))
+    if not outcome.is_ok:
+        click.echo("\nthe run failed; what was published before stays as it is", err=True)
+        for failure in outcome.failures:
+            click.echo(f"  {failure}", err=True)
+        return 1
+    _report(home, feeds)
+    click.echo(f"done in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def _is_due(home: Home, inboxes: list[str], feeds: dict[str, Feed], as_of: date | None) -> bool:
+    return pipeline.has_work(home, inboxes, feeds) or plan_build(home, feeds, as_of).is_changed
+
+
+def _make_default_inbox(home: Home, inboxes: list[str]) -> None:
+    if inboxes == [str(home.root / "inbox")]:
+        Path(inboxes[0]).mkdir(parents=True, exist_ok=True)
+
+
+def _sample(home: Home, inboxes: list[str]) -> None:
+    """First `make run` without files of one's own: synthetic deliveries, so that there is something to see."""
+    inbox = Path(inboxes[0])
+    if inboxes != [str(home.root / "inbox")] or any(inbox.iterdir()) or (home.ledger / "ledger.jsonl").exists():
+        return
+    from ingestion.samples import write_samples
+
+    click.echo("the inbox is empty: writing synthetic sample deliveries (name your own with INBOX=... or --inbox)")
+    write_samples(inbox, "hospital", 1, progress=lambda _: None)
+
+
+def _progress(started: float):
+    def show(line: str) -> None:
+        click.echo(f"{time.monotonic() - started:6.1f} s  {line}")
+
+    return show
+
+
+def _report(home: Home, feeds: dict[str, Feed]) -> None:
+    from orchestration.summary import print_summary
+
+    print_summary(home, feeds)

@@ -1,0 +1,33 @@
+"""What a user may set for a warehouse: where its inboxes are.
+
+Belongs here: reading settings from environment and `config/settings.yml` of the home.
+Does not belong here: definitions of feeds, measures or KPIs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import Field
+
+from ingestion.feed import Strict
+from ingestion.home import Home
+from ingestion.strict_yaml import load_model
+
+
+class Settings(Strict):
+    """config/settings.yml"""
+
+    inboxes: list[str] = Field(default_factory=list)
+
+
+def inboxes(home: Home, named: list[str] | None = None) -> list[str]:
+    """The inboxes of a run: those named, else `PXW_INBOX` (blank separated), else the settings, else <home>/inbox."""
+    if named:
+        return named
+    if listed := os.environ.get("PXW_INBOX", "").split():
+        return listed
+    path = home.config / "settings.yml"
+    if path.exists() and (configured := load_model(path, Settings).inboxes):
+        return configured
+    return [str(home.root / "inbox")]

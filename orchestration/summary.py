@@ -1,0 +1,104 @@
+"""The closing table of a run, for a person.
+
+Belongs here: headline numbers by facility for the last closed month, what was held or quarantined, where to go next.
+Does not belong here: any number that is not published.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingestion.catalogue import Delivery, read_catalogue
+from ingestion.feed import Feed
+from ingestion.home import Home
+from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_HEADLINES = {
+    "complaint_rate": "complaints\nper 1,000",
+    "grievance_rate": "grievances\nper 1,000",
+    "hcahps_overall_rating_top_box": "overall rating\n9-10, %",
+    "hcahps_recommend_top_box": "would recommend\ndefinitely, %",
+    "hcahps_nurse_communication_top_box": "nurses always\ncommunicated, %",
+}
+_SHOWN_FACILITIES, _SHOWN_TROUBLES = 15, 8
+
+
+def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
+    """Print what a reader of the marts wants to know after a run."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    try:
+        _print_headlines(home, console)
+    except NothingPublished as nothing:
+        console.print(str(nothing))
+        return
+    print_troubles(console, read_catalogue(home, feeds))
+    _print_places(home, console)
+
+
+def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
+    """Deliveries that are held or refused with the reason, and how many rows are quarantined."""
+    replaced = {earlier for d in deliveries if d.status == "accepted" for earlier in d.supersedes}
+    stuck = [d for d in deliveries if d.status in ("held", "refused")]
+    for delivery in stuck[:_SHOWN_TROUBLES]:
+        note = " (a later file replaces it)" if delivery.delivery_id in replaced else ""
+        console.print(f"[yellow]{delivery.status}[/] {delivery.delivery_id} {delivery.feed} {delivery.file_name}{note}: {_escape(delivery.reason)}")
+    if len(stuck) > _SHOWN_TROUBLES:
+        console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")
+    if any(d.status == "held" for d in stuck):
+        console.print('a held delivery is loaded after: pxw release ID --reason "..."')
+    accepted = [d for d in deliveries if d.status == "accepted"]
+    n_rows, n_bad = (sum(d.conformed.get(key, 0) for d in accepted) for key in ("n_rows", "n_quarantined"))
+    console.print(f"{len(accepted)} deliveries loaded: {n_rows:,} rows, of which {n_bad:,} quarantined (see marts.data_quality)")
+
+
+def _print_headlines(home: Home, console: Console) -> None:
+    from rich.table import Table
+
+    with open_marts(home) as con:
+        month = last_closed_month(con) or last_closed_month(con, "hcahps_overall_rating_top_box")
+        rows = con.execute(
+            "select k.facility_id, f.facility_name, k.kpi_id, k.value, k.ci_low, k.ci_high, k.is_publishable, k.reason from marts.kpi_value k "
+            "left join marts.dim_facility f using (facility_id) where k.period_grain = 'month' and k.level = 'facility' "
+            "and k.period_start_on = ? and k.kpi_id in (select unnest(?)) order by k.facility_id", [month, list(_HEADLINES)]).fetchall()
+    if not rows:
+        console.print("no KPI could be computed yet: no month is closed")
+        return
+    table = Table(title=f"{month:%B %Y}, the last closed month (95 % interval)", title_justify="left")
+    table.add_column("facility")
+    for heading in _HEADLINES.values():
+        table.add_column(heading, justify="right")
+    facilities = list(dict.fromkeys((row[0], row[1]) for row in rows))
+    cells = {(row[0], row[2]): _cell(*row[3:]) for row in rows}
+    for facility_id, name in facilities[:_SHOWN_FACILITIES]:
+        table.add_row(f"{facility_id} {name or ''}".strip(), *(cells.get((facility_id, kpi), "") for kpi in _HEADLINES))
+    console.print(table)
+    if len(facilities) > _SHOWN_FACILITIES:
+        console.print(f"... and {len(facilities) - _SHOWN_FACILITIES} more facilities: pxw show complaint_rate")
+
+
+def _cell(value: float | None, low: float | None, high: float | None, is_publishable: bool, reason: str | None) -> str:
+    if value is None:
+        return f"[dim]{(reason or '').lower().replace('_', ' ')}[/]"
+    interval = f"\n{low:.1f} - {high:.1f}" if low is not None else ""
+    mark = "" if is_publishable else " [dim]*[/]"
+    return f"{value:.1f}{mark}[dim]{interval}[/]"
+
+
+def _print_places(home: Home, console: Console) -> None:
+    told = manifest(home)
+    console.print("* too few answers to publish; the reason stands in kpi_value.reason")
+    if told.get("as_of"):
+        console.print(f"[yellow]built as of {told['as_of']}; `pxw run` without --as-of returns to the present[/]")
+    console.print(f"published  {home.published / 'px.duckdb'} (run {told.get('run_id')}), and one Parquet file per table in {home.published / 'marts'}")
+    console.print("look       pxw show complaint_rate   |   make ui (Dagster)   |   docs/bi_tools.md (Superset, Metabase, Power BI, Excel)")
+
+
+def _escape(text: str | None) -> str:
+    from rich.markup import escape
+
+    return escape(text or "")

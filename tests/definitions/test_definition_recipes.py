@@ -1,0 +1,86 @@
+"""The recipes work when followed literally: files created as written, refusals worded as printed.
+
+Belongs here: docs/add_a_measure.md and docs/add_a_kpi.md.
+Does not belong here: running the warehouse with them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestration.definitions_data import DefinitionError, load
+
+DOCS = Path(__file__).parents[2] / "docs"
+FILE = re.compile(r"`dbt_project/(?P<name>(?:measures|kpis)/\w+\.yml)`[^`]*?```yaml\n(?P<text>.*?)```", re.DOTALL)
+
+
+@pytest.fixture
+def followed(project: Path, tmp_path: Path):
+    """A copy of the project after following one recipe."""
+
+    def follow(recipe: str) -> tuple[Path, list[str]]:
+        home = tmp_path / "dbt_project"
+        for name in ("measures", "kpis", "seeds"):
+            shutil.copytree(project / name, home / name)
+        files = FILE.findall((DOCS / recipe).read_text())
+        for name, text in files:
+            assert not (home / name).exists()
+            (home / name).write_text(text)
+        return home, [name for name, _ in files]
+
+    return follow
+
+
+def refusal(recipe: str) -> str:
+    """The refusal a recipe prints as an example."""
+    (text,) = re.findall(r"```text\n(.*?)\n```", (DOCS / recipe).read_text(), re.DOTALL)
+    return text
+
+
+def test_add_a_measure(followed, measures, kpis) -> None:
+    home, files = followed("add_a_measure.md")
+    assert len(files) == 4
+    more_measures, more_kpis = load(home)
+    assert set(more_measures) - set(measures) == {
+        "hcahps_nurse_listening_top_box", "hcahps_nurse_listening_linear_mean", "hcahps_net_recommend", "grievances_per_1000_inpatients",
+    }  # fmt: skip
+    assert set(more_kpis) - set(kpis) == {"hcahps_nurse_listening_top_box", "hcahps_nurse_listening_linear_mean"}
+
+
+def test_add_a_measure_with_a_wrong_value(followed) -> None:
+    home, files = followed("add_a_measure.md")
+    path = home / files[0]
+    path.write_text(path.read_text().replace("top_box: 50", "top_box: 40"))
+    with pytest.raises(DefinitionError) as error:
+        load(home)
+    assert str(error.value).replace(f"{home.parent}/", "") == refusal("add_a_measure.md")
+
+
+def test_add_a_kpi(followed, kpis) -> None:
+    home, files = followed("add_a_kpi.md")
+    assert len(files) == 2
+    _, more = load(home)
+    assert set(more) - set(kpis) == {"nurse_goal", "doctor_goal_top_box", "doctor_goal_linear_mean"}
+    assert more["nurse_goal"].measure_id == "hcahps_nurse_communication_top_box"
+    assert more["doctor_goal_linear_mean"].windows == ("quarter",)
+
+
+def test_add_a_kpi_with_a_misspelt_measure(followed) -> None:
+    home, files = followed("add_a_kpi.md")
+    path = home / files[0]
+    path.write_text(path.read_text().replace("hcahps_nurse_communication", "hcahps_nurse_comunication"))
+    with pytest.raises(DefinitionError) as error:
+        load(home)
+    assert str(error.value).replace(f"{home.parent}/", "") == refusal("add_a_kpi.md")
+
+
+def test_shipped_definitions_are_written_as_the_recipes_say(project: Path) -> None:
+    for recipe, folder in (("add_a_measure.md", "measures"), ("add_a_kpi.md", "kpis")):
+        text = (DOCS / recipe).read_text()
+        for path in sorted((project / folder).glob("*.yml")):
+            keys = re.findall(r"^(\w+):", path.read_text(), re.MULTILINE)
+            assert [key for key in keys if key not in text] == [], path.name

@@ -1,0 +1,183 @@
+"""Every row of the code tables agrees with the reference tables, its standing included.
+
+Belongs here: comparisons with reference/codes and the interval oracle.
+Does not belong here: what can be checked without the reference (test_seed_tables.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+RACE_ITEMS = ["race_white", "race_african_amer", "race_asian", "race_hi_pacific_islander", "race_amer_indian_ak"]
+NEW_ITEMS = {8: "rest", 10: "informed_about_care", 11: "worked_together", 14: "help_right_away", 18: "rest_recovery",
+             19: "plans_made", 20: "family_symptom_information", 26: "stay_planned"}  # fmt: skip
+YES_NO = {"Y": "true", "N": "false"}
+
+
+def item_codes(row29: dict[str, str]) -> list[str]:
+    """Our item codes of a reference question: XML names with underscores, five for race."""
+    return RACE_ITEMS if row29["xml_element"] == "race-*" else [row29["xml_element"].replace("-", "_")]
+
+
+@pytest.fixture
+def asked(reference) -> dict[str, list[tuple[dict[str, str], list[str]]]]:
+    """Per form: reference rows with our item codes."""
+    rows29 = reference("hcahps_items_29")
+    of_29 = {row["item_id"]: item_codes(row) for row in rows29}
+    of_32 = [(row, of_29.get(row["same_item_in_29"]) or [NEW_ITEMS[int(row["question_no"])]]) for row in reference("hcahps_items_32")]
+    return {"HCAHPS-29": [(row, item_codes(row)) for row in rows29], "HCAHPS-32": of_32}
+
+
+@pytest.mark.parametrize(("form", "n_questions", "n_items", "n_counted"), [("HCAHPS-29", 29, 33, 17), ("HCAHPS-32", 32, 36, 19)])
+def test_items(form: str, n_questions: int, n_items: int, n_counted: int, asked, seed) -> None:
+    mine = [row for row in seed("instrument_item") if row["instrument_id"] == form]
+    expected = [
+        (row["question_no"], code, "box_0_1" if code in RACE_ITEMS else row["scale_id"],
+         YES_NO[row["counts_for_completeness"]], row["standing"])
+        for row, codes in asked[form]
+        for code in codes
+    ]  # fmt: skip
+    columns = ("question_number", "item_code", "scale_id", "is_counted_for_completeness", "standing")
+    assert [tuple(row[column] for column in columns) for row in mine] == expected
+    assert len({row["question_number"] for row in mine}) == n_questions
+    assert len(mine) == n_items
+    assert sum(row["is_counted_for_completeness"] == "true" for row in mine) == n_counted
+
+
+@pytest.mark.parametrize("form", ["HCAHPS-29", "HCAHPS-32"])
+def test_skips(form: str, asked, seed) -> None:
+    by_number = {row["question_no"]: codes[0] for row, codes in asked[form]}
+    expected = {
+        (by_number[dependant], by_number[row["question_no"]], row["skip_rule"].split(" -> ")[0])
+        for row, _ in asked[form]
+        for dependant in filter(None, row["screens_items"].split(";"))
+    }
+    mine = {
+        (row["item_code"], row["screener_item_code"], row["screener_skip_answers"])
+        for row in seed("instrument_item")
+        if row["instrument_id"] == form and row["screener_item_code"]
+    }
+    assert mine == expected
+    assert len(mine) == 5
+
+
+def test_items_shared_by_the_forms_keep_their_scale_and_label(seed) -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for row in seed("instrument_item"):
+        assert seen.setdefault(row["item_code"], (row["scale_id"], row["label"])) == (row["scale_id"], row["label"])
+    assert len(seen) == 33 + 8
+
+
+def test_scales(reference, seed) -> None:
+    theirs = {(row["scale_id"], row["code"]): row for row in reference("response_scales") if row["scale_id"] != "race_multi"}
+    mine = {(row["scale_id"], row["answer"]): row for row in seed("scale_answer")}
+    assert set(mine) == set(theirs)  # race_multi is kept as five items on box_0_1
+    for key, row in mine.items():
+        other = theirs[key]
+        assert (row["label"], row["box"], row["box_standing"], row["linear_standing"]) == (
+            other["label"], other["box"], other["standing"], other["linear_standing"])  # fmt: skip
+        assert bool(row["linear"]) == bool(other["linear_0_100"])
+        if row["linear"]:
+            assert float(row["linear"]) == pytest.approx(float(other["linear_0_100"]), abs=5e-5)
+
+
+def test_permitted_values_of_the_submission_file(reference, seed) -> None:
+    scales: dict[str, set[int]] = {}
+    for row in seed("scale_answer"):
+        scales.setdefault(row["scale_id"], set()).add(int(row["answer"]))
+    codes = {row["item_code"]: set(scales[row["scale_id"]]) for row in seed("instrument_item") if row["instrument_id"] == "HCAHPS-29"}
+    for row in seed("item_extra_code"):
+        codes[row["item_code"]].add(int(row["code"]))
+    elements = [row for row in reference("hcahps_xml_elements")
+                if row["record"] == "patientresponse" and "before 2019-10" not in row["required"]]  # fmt: skip
+    assert {row["element"].replace("-", "_"): permitted(row["permitted_values"]) for row in elements} == codes
+
+
+def permitted(text: str) -> set[int]:
+    """'1-4 8 M' as the set of its numbers."""
+    found: set[int] = set()
+    for part in text.split():
+        if part != "M":
+            low, _, high = part.partition("-")
+            found |= set(range(int(low), int(high or low) + 1))
+    return found
+
+
+def test_dispositions(reference, seed) -> None:
+    expected = {
+        (program, row["code"], row["label"], row["group"], YES_NO[row["response_record_expected"]],
+         YES_NO[row["excluded_from_response_rate_denominator"]], row["standing"])
+        for row in reference("survey_status_codes")
+        for program in ([row["program"]] if row["program"] == "HCAHPS" else ["OAS_CAHPS", "HH_CAHPS", "ICH_CAHPS"])
+    }  # fmt: skip
+    assert {tuple(row.values()) for row in seed("disposition")} == expected
+
+
+def test_encounter_classes(reference, seed) -> None:
+    expected = {(row["source"], row["source_code"], row["conformed_class"], row["standing"])
+                for row in reference("encounter_class_map") if row["source"] in ("synthea", "tuva_group")}  # fmt: skip
+    expected |= {("fhir", row["code"], row["conformed_class"], row["standing"]) for row in reference("fhir_encounter_class")}
+    mine = {tuple(row.values()) for row in seed("encounter_class_map")}
+    assert {row for row in mine if row[0] != "*"} == expected
+    assert {row[3] for row in mine if row[0] == "*"} == {"product-defined"}
+
+
+def test_sample_files_use_known_classes(shared: Path, seed) -> None:
+    known = {system: {row["source_code"].lower() for row in seed("encounter_class_map") if row["source_system"] == system}
+             for system in ("synthea", "tuva_group")}  # fmt: skip
+    for file, column, system in (("synthea_encounters", "ENCOUNTERCLASS", "synthea"),
+                                 ("tuva_encounter_counts_monthly", "ENCOUNTER_GROUP", "tuva_group")):  # fmt: skip
+        with (shared / "samples" / "encounters" / f"{file}.csv").open(encoding="utf-8-sig", newline="") as handle:
+            seen = {row[column].strip().lower() for row in csv.DictReader(handle)}
+        assert seen
+        assert seen <= known[system]
+
+
+def test_footnotes(reference, seed) -> None:
+    presence = {"Y": "yes", "N": "no", "varies": "varies", "N for the star": "no_star"}
+    assert [tuple(row.values()) for row in seed("footnote")] == [
+        (row["file_family"], row["footnote"], row["meaning_short"], presence[row["row_has_value"]], row["standing"])
+        for row in reference("cms_footnotes")
+    ]
+
+
+def test_public_ids(reference, seed) -> None:
+    theirs = reference("hcahps_public_measure_ids")
+    assert [(row["public_measure_id"], row["box"], row["standing"]) for row in seed("public_measure_map")] == [
+        (row["public_measure_id"], row["box"], row["standing"]) for row in theirs
+    ]
+    items = {row["public_item_id"]: item_codes(row)[0] for row in reference("hcahps_items_29") if row["public_item_id"]}
+    for mine, other in zip(seed("public_measure_map"), theirs, strict=True):
+        if mine["item_code"]:
+            assert mine["item_code"] == items[other["measure_or_item_id"]]
+
+
+def test_survey_exclusions(reference, seed) -> None:
+    assert [tuple(row.values()) for row in seed("survey_exclusion")] == [
+        (row["discharge_status"], row["label"], "true" if row["rule"] == "exclude from survey" else "false", row["standing"])
+        for row in reference("hcahps_discharge_status_exclusions")
+    ]
+
+
+def test_grievance_rules(reference, seed) -> None:
+    columns = ("result", "reason_code", "standing")
+    theirs = [(row["order"], *(row[column] for column in columns)) for row in reference("complaint_vs_grievance_rules")]
+    assert [(row["rule_number"], *(row[column] for column in columns)) for row in seed("grievance_rule")] == theirs
+
+
+def test_garwood_limits_agree_with_independent_software(shared: Path, seed) -> None:
+    limits = {(float(row["confidence"]), int(row["n_events"])): row for row in seed("garwood_limit")}
+    n_compared = 0
+    with (shared / "oracles" / "rates" / "poisson_rate_ci.csv").open(newline="") as handle:
+        for row in csv.DictReader(handle):
+            mine = limits.get((float(row["conf"]), int(float(row["count"]))))
+            if mine is None:
+                continue
+            per_1000 = 1000 / float(row["encounters"])
+            assert float(mine["lower"]) * per_1000 == pytest.approx(float(row["chisq_lo"]), rel=1e-9)
+            assert float(mine["upper"]) * per_1000 == pytest.approx(float(row["chisq_hi"]), rel=1e-9)
+            n_compared += 1
+    assert n_compared >= 10
