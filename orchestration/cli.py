@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from orchestration.score_command import score
 
 _LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
 
@@ -34,11 +35,12 @@ class _Commands(click.Group):
             from ingestion.sources import SourceError
             from ingestion.strict_yaml import DefinitionError
             from orchestration.pipeline import Busy
+            from orchestration.ui import PortTaken
 
             if isinstance(error, Busy):
                 click.echo(f"pxw: {error}", err=True)
                 sys.exit(3)
-            if isinstance(error, (KeyFileError, LedgerBroken, SourceError, DefinitionError)):
+            if isinstance(error, (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken)):
                 raise click.ClickException(str(error)) from None
             raise
 
@@ -137,6 +139,9 @@ def ui(port: int) -> None:
     from orchestration.ui import run_ui
 
     run_ui(Home.from_env(), port)
+
+
+main.add_command(score)
 
 
 if __name__ == "__main__":

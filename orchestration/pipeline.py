@@ -93,7 +93,8 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet)
                 ledger.append("conform", delivery_id=delivery.delivery_id, feed=delivery.feed,
                               feed_version=feeds[delivery.feed].version, reader_version=READER_VERSION, **facts)
             reports.setdefault(delivery.feed, []).append(report)
-            progress(_conform_line(number, len(pending), delivery, report))
+            if _is_worth_a_line(report, number, len(pending)):
+                progress(_conform_line(number, len(pending), delivery, report))
     return reports
 
 
@@ -133,6 +134,11 @@ def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, u
         raise ValueError(f"{found[0].delivery_id} is {found[0].status}, only a held delivery can be released")
     Ledger(home.ledger).append("release", delivery_id=found[0].delivery_id, feed=found[0].feed, reason=reason, user=user)
     return found[0]
+
+
+def _is_worth_a_line(report: ConformReport, number: int, n_all: int) -> bool:
+    """Every delivery with a fault, and of the others enough to see that it goes on."""
+    return bool(report.refused) or report.n_quarantined > 0 or number == n_all or number % max(1, n_all // 10) == 0
 
 
 def _conform_line(number: int, n_all: int, delivery: Delivery, report: ConformReport) -> str:

@@ -6,6 +6,7 @@ Does not belong here: the steps (pipeline.py), the graph (definitions.py), the t
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date
 from pathlib import Path
@@ -35,13 +36,15 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         from orchestration.run_job import run_job
 
         outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=_progress(started))
+        (home.build / "seconds.json").write_text(json.dumps(outcome.seconds))
     if not outcome.is_ok:
         click.echo("\nthe run failed; what was published before stays as it is", err=True)
         for failure in outcome.failures:
             click.echo(f"  {failure}", err=True)
         return 1
     _report(home, feeds)
-    click.echo(f"done in {time.monotonic() - started:.0f} s")
+    parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.seconds.items() if seconds >= 1)
+    click.echo(f"done in {time.monotonic() - started:.0f} s ({parts})")
     return 0
 
 

@@ -75,23 +75,21 @@ def _rows(con: Any, kpi_id: str, level: str, grain: str, end_on: date | None, fa
         if wanted is not None:
             where += f" and {column} = ?"
             values.append(wanted)
-    return con.execute(f"select {', '.join(_COLUMNS)} from marts.kpi_value where {where} order by facility_id, service_line, unit_id", values).fetchall()
+    return con.execute(f"select {', '.join(_COLUMNS)} from marts.kpi_value where {where} order by facility_id, unit_id, service_line", values).fetchall()
 
 
 def _print(kpi_id: str, level: str, rows: list[tuple]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from orchestration.console import console, table
 
     first = dict(zip(_COLUMNS, rows[0], strict=True))
-    table = Table(title=f"{kpi_id}, {first['period_grain']} {first['period_start_on']} to {first['period_end_on']}", title_justify="left")
     place = {"enterprise": [], "facility": ["facility_id"], "service_line": ["facility_id", "service_line"], "unit": ["facility_id", "unit_id"]}[level]
-    for heading in [*place, "value", "95 % interval", "numerator", "denominator", "n", "target", "note"]:
-        table.add_column(heading, justify="left" if heading in (*place, "note") else "right")
+    title = f"{kpi_id}, {first['period_grain'].replace('_', ' ')} {first['period_start_on']} to {first['period_end_on']}"
+    shown = table(title, *place, "value", "95 % interval", "numerator", "denominator", "n", "target", "note", n_text=len(place))
     for row in (dict(zip(_COLUMNS, one, strict=True)) for one in rows):
         interval = f"{row['ci_low']:.2f} - {row['ci_high']:.2f}" if row["ci_low"] is not None else ""
-        table.add_row(*(str(row[p] or "") for p in place), _number(row["value"], 2), interval, _number(row["numerator"], 0),
+        shown.add_row(*(str(row[p] or "") for p in place), _number(row["value"], 2), interval, _number(row["numerator"], 0),
                       _number(row["denominator"], 0), _number(row["n"], 0), _number(row["target"], 2), (row["reason"] or "").lower().replace("_", " "))
-    Console(highlight=False).print(table)
+    console().print(shown)
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -39,8 +39,9 @@ def status(home: Home, as_json: bool) -> None:
 
 def _feed_facts(feed: Feed, deliveries: list[Delivery]) -> dict[str, Any]:
     own = [d for d in deliveries if d.feed == feed.feed]
+    waiting = sum(d.status in ("landed", "conformed") for d in own)
     return {
-        "feed": feed.feed, "cadence": feed.cadence, **{state: n for state, n in sorted(Counter(d.status for d in own).items())},
+        "feed": feed.feed, "cadence": feed.cadence, **{state: n for state, n in sorted(Counter(d.status for d in own).items())}, **({"waiting": waiting} if waiting else {}),
         "newest_delivered_at": max((d.delivered_at for d in own), default=None),
         "n_rows": sum(d.conformed.get("n_rows", 0) for d in own), "n_quarantined": sum(d.conformed.get("n_quarantined", 0) for d in own),
     }
@@ -60,18 +61,15 @@ def _unplaced(home: Home, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
 
 
 def _print(facts: dict[str, Any], deliveries: list[Delivery]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from orchestration.console import console as new_console
+    from orchestration.console import table as new_table
     from orchestration.summary import print_troubles
 
-    console = Console(highlight=False)
-    table = Table(title=f"feeds of {facts['home']}", title_justify="left")
-    for heading in ("feed", "cadence", "accepted", "held", "refused", "rows", "quarantined", "newest delivery"):
-        table.add_column(heading, justify="left" if heading in ("feed", "cadence") else "right")
+    console = new_console()
+    table = new_table(f"feeds of {facts['home']}", "feed", "cadence", "accepted", "waiting", "held", "refused", "rows", "quarantined", "newest delivery", n_text=2)
     for feed in facts["feeds"]:
         newest = feed["newest_delivered_at"]
-        table.add_row(feed["feed"], feed["cadence"], *(str(feed.get(state, "")) for state in ("accepted", "held", "refused")),
+        table.add_row(feed["feed"], feed["cadence"], *(str(feed.get(state, "")) for state in ("accepted", "waiting", "held", "refused")),
                       f"{feed['n_rows']:,}", f"{feed['n_quarantined']:,}", f"{newest:%Y-%m-%d}" if newest else "")
     console.print(table)
     print_troubles(console, deliveries)

@@ -28,9 +28,9 @@ _SHOWN_FACILITIES, _SHOWN_TROUBLES = 15, 8
 
 def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
     """Print what a reader of the marts wants to know after a run."""
-    from rich.console import Console
+    from orchestration.console import console as new_console
 
-    console = Console(highlight=False)
+    console = new_console()
     try:
         _print_headlines(home, console)
     except NothingPublished as nothing:
@@ -57,7 +57,7 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
 
 
 def _print_headlines(home: Home, console: Console) -> None:
-    from rich.table import Table
+    from orchestration.console import table as new_table
 
     with open_marts(home) as con:
         month = last_closed_month(con) or last_closed_month(con, "hcahps_overall_rating_top_box")
@@ -68,10 +68,7 @@ def _print_headlines(home: Home, console: Console) -> None:
     if not rows:
         console.print("no KPI could be computed yet: no month is closed")
         return
-    table = Table(title=f"{month:%B %Y}, the last closed month (95 % interval)", title_justify="left")
-    table.add_column("facility")
-    for heading in _HEADLINES.values():
-        table.add_column(heading, justify="right")
+    table = new_table(f"{month:%B %Y}, the last closed month (95 % interval)", "facility", *_HEADLINES.values())
     facilities = list(dict.fromkeys((row[0], row[1]) for row in rows))
     cells = {(row[0], row[2]): _cell(*row[3:]) for row in rows}
     for facility_id, name in facilities[:_SHOWN_FACILITIES]:
@@ -84,8 +81,8 @@ def _print_headlines(home: Home, console: Console) -> None:
 def _cell(value: float | None, low: float | None, high: float | None, is_publishable: bool, reason: str | None) -> str:
     if value is None:
         return f"[dim]{(reason or '').lower().replace('_', ' ')}[/]"
-    interval = f"\n{low:.1f} - {high:.1f}" if low is not None else ""
-    mark = "" if is_publishable else " [dim]*[/]"
+    interval = f"  ({low:.1f} - {high:.1f})" if low is not None else ""
+    mark = " " if is_publishable else "*"
     return f"{value:.1f}{mark}[dim]{interval}[/]"
 
 

@@ -1,0 +1,100 @@
+"""`make bench`: a whole `pxw run` beside a plain DuckDB script, same files to the same KPI values.
+
+Belongs here: writing the sample, timing both as processes of their own, comparing their results.
+Does not belong here: the plain script (plain.py).
+
+    python -m bench                       system (1 million surveys) and national (10 million)
+    python -m bench --scale hospital      one scale; small and hospital are quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+
+@dataclass
+class Timing:
+    """One process: wall seconds, CPU seconds of it and its children, peak memory of the largest of them in MB."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+
+
+def timed(command: list[str], environment: dict[str, str], log: Path) -> Timing:
+    """Run to the end; SystemExit with the end of the log when it fails."""
+    started = time.monotonic()
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - started
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
+    return Timing(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def compare(plain: Path, published: Path) -> tuple[int, float]:
+    """KPI values in both, and the largest difference. SystemExit when one has a value the other lacks."""
+    ours = f"(select kpi_key, value from read_parquet('{published}') where value is not null)"
+    theirs = f"(select kpi_key, value from read_parquet('{plain}') where value is not null)"
+    n, n_alone, worst = duckdb.sql(
+        f"select count(*), count(*) filter (a.value is null or b.value is null), max(abs(a.value - b.value)) "
+        f"from {ours} a full join {theirs} b using (kpi_key)").fetchall()[0]
+    if n_alone or not n:
+        raise SystemExit(f"the two do not compute the same: {n_alone} of {n} values stand on one side only")
+    return n, worst
+
+
+def bench(scale: str, folder: Path) -> None:
+    """One scale: sample, plain script, run, run with nothing new; prints as it goes."""
+    inbox, home, plain_out = folder / "inbox", folder / "home", folder / "plain.parquet"
+    environment = {"PXW_HOME": str(home), "PXW_KEY_FILE": str(folder / "keys.json"), "PXW_INBOX": str(inbox)}
+    print(f"\n{scale}: writing the sample", flush=True)
+    made = timed([sys.executable, "-m", "orchestration.cli", "sample", str(inbox), "--scale", scale], environment, folder / "sample.log")
+    n_bytes = sum(p.stat().st_size for p in inbox.rglob("*") if p.is_file())
+    print(f"  {n_bytes / 1e6:,.0f} MB in {made.wall:.0f} s, peak {made.peak_mb:,.0f} MB", flush=True)
+    # The sample was just written, so both read it from the page cache: neither pays for a cold disk.
+    plain = timed([sys.executable, "-m", "bench.plain", str(inbox), str(plain_out)], environment, folder / "plain.log")
+    _print("plain DuckDB script", plain)
+    ours = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "run.log")
+    _print("pxw run", ours)
+    seconds = json.loads((home / "build" / "seconds.json").read_text())
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    print(f"    of which {parts}; the rest is start-up and the closing table")
+    again = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "again.log")
+    _print("pxw run, nothing new", again)
+    n, worst = compare(plain_out, home / "published" / "marts" / "kpi_value.parquet")
+    print(f"  ratio {ours.wall / plain.wall:.2f} (wall), {ours.cpu / plain.cpu:.2f} (CPU); {n:,} KPI values, largest difference {worst:.1e}")
+
+
+def _print(what: str, timing: Timing) -> None:
+    print(f"  {what:22s} {timing.wall:7.1f} s wall  {timing.cpu:7.1f} s CPU  peak {timing.peak_mb:7,.0f} MB", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", action="append", choices=["small", "hospital", "system", "national"])
+    parser.add_argument("--folder", type=Path, help="where to work; removed afterwards unless it existed (default: a temporary folder)")
+    chosen = parser.parse_args()
+    print(f"{os.cpu_count()} processors, DuckDB {duckdb.__version__}, Python {sys.version.split()[0]}")
+    for scale in chosen.scale or ["system", "national"]:
+        folder = Path(tempfile.mkdtemp(prefix=f"pxw-bench-{scale}-", dir=chosen.folder))
+        try:
+            bench(scale, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
