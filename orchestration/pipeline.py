@@ -99,7 +99,11 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet)
 
 
 def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -> list[Verdict]:
-    """Let Great Expectations judge every delivery that has no verdict yet; write the verdicts to the ledger."""
+    """Let Great Expectations judge every delivery that has no verdict yet; write the verdicts to the ledger.
+
+    A delivery that arrives late is history for those after it in the deliveries' own order, so these are
+    judged again: the result is the same whatever the order of arrival.
+    """
     deliveries = read_catalogue(home, feeds)
     new = [d for d in deliveries if d.status == "conformed"]
     if not new:
@@ -110,10 +114,14 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
         return DeliveryRaw(feed=delivery.feed, delivery_id=delivery.delivery_id, path=raw_path(home, feeds[delivery.feed], delivery),
                            delivered_at=delivery.delivered_at, n_bytes=delivery.n_bytes, delivery_sequence=delivery.delivery_sequence)
 
+    again = _judged_too_early(deliveries, new)
+    subjects = {d.delivery_id for d in (*new, *again)}
     touched = {d.feed for d in new}
-    history = [raw(d) for d in deliveries if d.status == "accepted" and d.feed in touched]
+    history = [raw(d) for d in deliveries if d.status == "accepted" and d.feed in touched and d.delivery_id not in subjects]
     progress(f"judging {len(new)} deliveries with Great Expectations")
-    verdicts = judge(feeds, [raw(d) for d in new], history, home.docs / "expectations", home.build / "expectations")
+    verdicts = judge(feeds, [raw(d) for d in (*new, *again)], history, expectations_docs(home), home.build / "expectations")
+    before = {d.delivery_id: d.status == "accepted" for d in again}
+    verdicts = [v for v in verdicts if before.get(v.delivery_id) != v.is_ok]
     Ledger(home.ledger).append_many([
         ("verdict", {"delivery_id": v.delivery_id, "feed": v.feed, "feed_version": feeds[v.feed].version, "reader_version": READER_VERSION,
                      "is_ok": v.is_ok, "n_expectations": v.n_expectations, "failures": [asdict(f) for f in v.failures]})
@@ -123,6 +131,14 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
         if not verdict.is_ok:
             progress(f"held {verdict.delivery_id} ({verdict.feed}): {'; '.join(f.message for f in verdict.failures)}")
     return verdicts
+
+
+def _judged_too_early(deliveries: list[Delivery], new: list[Delivery]) -> list[Delivery]:
+    """Deliveries with a verdict that come after a new one of their feed; a release stands."""
+    first: dict[str, int] = {}
+    for delivery in new:
+        first[delivery.feed] = min(first.get(delivery.feed, delivery.delivery_order), delivery.delivery_order)
+    return [d for d in deliveries if d.status in ("accepted", "held") and not d.is_released and d.delivery_order > first.get(d.feed, d.delivery_order)]
 
 
 def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, user: str) -> Delivery:

@@ -1,6 +1,6 @@
 """Rows of text on their way into DuckDB: a temporary Parquet file, written batch by batch.
 
-Belongs here: batching by rows and bytes, blanks trimmed and empty text turned into null.
+Belongs here: batching by rows and bytes, numbering, blanks trimmed and empty text turned into null.
 Does not belong here: where the rows come from.
 
 A file and not a stream of batches, because a stream can be read once only: a second read of it
@@ -26,12 +26,10 @@ class Spool:
         import pyarrow.parquet
 
         self.columns = columns
-        self.n_rows = 0
         self._is_trimmed = is_trimmed
         self._rows: list[list[str | None]] = []
         self._n_bytes = 0
-        text = [pyarrow.field(name, pyarrow.string()) for name in (*columns, "_problem")]
-        self._schema = pyarrow.schema([*text, pyarrow.field("_row_number", pyarrow.int64())])
+        self._schema = pyarrow.schema([pyarrow.field(name, pyarrow.string()) for name in (*columns, "_problem")])
         with tempfile.NamedTemporaryFile(prefix="pxw-", suffix=".parquet", delete=False) as made:
             self.path = Path(made.name)
         self._writer = pyarrow.parquet.ParquetWriter(self.path, self._schema, compression="lz4")
@@ -46,29 +44,20 @@ class Spool:
 
     def relation(self, extra: str = "") -> str:
         """SQL for a FROM clause over the complete file; `extra` are further select items."""
-        names = ", ".join(identifier(name) for name in (*self.columns, "_problem", "_row_number"))
-        return f"(select {names}{', ' + extra if extra else ''} from read_parquet({literal(str(self.path))}))"
+        items = [self._item(identifier(name)) for name in self.columns]
+        items += ["_problem", "file_row_number + 1 as _row_number", *([extra] if extra else [])]
+        return f"(select {', '.join(items)} from read_parquet({literal(str(self.path))}, file_row_number=true))"
+
+    def _item(self, name: str) -> str:
+        return f"nullif(trim({name}, e' \\t\\r\\n'), '') as {name}" if self._is_trimmed else name
 
     def _flush(self) -> None:
         import pyarrow
 
-        first = self.n_rows + 1
-        self.n_rows += len(self._rows)
-        columns = [self._text(column) for column in zip(*self._rows, strict=True)]
-        numbers = pyarrow.array(range(first, self.n_rows + 1), pyarrow.int64())
-        self._writer.write_table(pyarrow.table([*columns, numbers], schema=self._schema))
+        columns = [_array(column) for column in zip(*self._rows, strict=True)]
+        self._writer.write_table(pyarrow.table(columns, schema=self._schema))
         self._rows.clear()
         self._n_bytes = 0
-
-    def _text(self, values):
-        import pyarrow
-        from pyarrow import compute
-
-        column = pyarrow.array(values, pyarrow.string())
-        if not self._is_trimmed:
-            return column
-        column = compute.utf8_trim_whitespace(column)
-        return compute.if_else(compute.equal(column, ""), pyarrow.scalar(None, pyarrow.string()), column)
 
     def __enter__(self) -> Spool:
         return self
@@ -83,3 +72,12 @@ class Spool:
             raise
         if kind is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _array(values: tuple[str | None, ...]):
+    """A column of text. `pyarrow.array` would do the same, but imports pandas on its first call (1 s)."""
+    from pyarrow.lib import StringBuilder
+
+    builder = StringBuilder()
+    builder.append_values(values)
+    return builder.finish()

@@ -88,7 +88,8 @@ def _table(sheet: Sheet, feed: Feed):
     names = sheet.names(header)
     kept = [column for column, name in enumerate(names) if name]
     columns = [names[column] for column in kept]
-    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+    folded = [name.casefold() for name in columns]
+    if repeated := sorted({name for name in columns if folded.count(name.casefold()) > 1}):
         raise Refused("duplicate_header", f"row {header + 1} of sheet '{sheet.name}' has "
                       f"{', '.join(map(repr, repeated))} more than once",
                       "Have the export corrected, or name the columns apart.")

@@ -77,7 +77,7 @@ class HeaderReader:
         """Decide what one column is."""
         row = header.last_row
         text = self._text(row, column)
-        bare = " ".join(self._marker.sub("", text).split()) if self._marker else text
+        bare = self._bare(text)
         if not text:
             return
         if self._ignore and self._ignore.search(text):
@@ -101,8 +101,11 @@ class HeaderReader:
     def _text(self, row: int, column: int) -> str:
         return " ".join(self._sheet.text(*self._sheet.anchor(row, column)).split())
 
+    def _bare(self, text: str) -> str:
+        return " ".join(self._marker.sub("", text).split()) if self._marker else text
+
     def _is_year_over_month(self, row: int, column: int, text: str) -> bool:
-        return bool(_YEAR.fullmatch(text)) and bool(self._period(row + 1, column, self._text(row + 1, column)))
+        return bool(_YEAR.fullmatch(text)) and bool(self._period(row + 1, column, self._bare(self._text(row + 1, column))))
 
     def _period(self, row: int, column: int, text: str) -> str | None:
         """A header as YYYY-MM, with the year of a row above where it has none of its own."""
@@ -110,7 +113,7 @@ class HeaderReader:
         if isinstance(value, dt.date):
             return f"{value:%Y-%m}"
         tidy = re.sub(r"(?i)^sept\b", "Sep", text).replace(".", "")
-        found = self._parsed(tidy)
+        found = self._parsed(text) or self._parsed(tidy)
         if not found and _MONTH_NAME.search(tidy) and (year := self._year_above(row, column)):
             found = self._parsed(f"{tidy} {year}")
         return found

@@ -103,10 +103,11 @@ class _Months:
     def notes(self) -> list[str]:
         """What was met and is not in the rows."""
         notes = []
-        for header, totals in self._tables:
+        ends = [header.row for header, _ in self._tables[1:]] + [len(self._sheet.rows)]
+        for (header, totals), end in zip(self._tables, ends, strict=True):
             notes += [f"column {column_name(column)} '{text}' is no month and was not read"
                       for column, text in header.unread.items()]
-            notes += self._nameless(header)
+            notes += self._nameless(header, end)
             notes += totals.notes(header.total_columns)
         if self._passed_over:
             shown = ", ".join(str(row + 1) for row in self._passed_over[:_MAX_NOTES])
@@ -115,8 +116,8 @@ class _Months:
             notes.append(f"thousands separators were removed from {self._n_grouped} cells that hold text")
         return list(dict.fromkeys(notes))
 
-    def _nameless(self, header: Header) -> list[str]:
+    def _nameless(self, header: Header, end: int) -> list[str]:
         known = {*header.ids.values(), *header.months, *header.ignored, *header.unread}
         return [f"column {column_name(column)} has values but no header; it was not read"
                 for column in sorted(set(range(self._sheet.n_columns)) - known)
-                if any(self._sheet.text(row, column) for row in range(header.last_row + 1, len(self._sheet.rows)))]
+                if any(self._sheet.text(row, column) for row in range(header.last_row + 1, end))]

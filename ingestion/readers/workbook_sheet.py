@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.readers import Refused
-from ingestion.readers.workbook_package import Facts
+from ingestion.readers.workbook_cells import Facts
 
 
 @dataclass
@@ -61,7 +61,10 @@ def load(path: Path, name: str, facts: Facts) -> Sheet:
             found = python_calamine.CalamineWorkbook.from_filelike(handle).get_sheet_by_name(name)
             rows = found.to_python(skip_empty_area=False)
             merges = found.merged_cell_ranges or []
-    except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError):
+    except BaseException as error:
+        # The library's own errors, and a panic in it, which is no Exception and would end the whole run.
+        if not isinstance(error, python_calamine.CalamineError) and type(error).__name__ != "PanicException":
+            raise
         raise Refused("damaged_workbook", f"sheet '{name}' cannot be read",
                       "Ask the sender for the file again, saved as .xlsx.") from None
     return Sheet(name, rows, merges, facts)

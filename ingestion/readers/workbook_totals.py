@@ -81,7 +81,7 @@ class Totals:
         yield parts[previous:total.n_before]
         yield parts[:total.n_before]
         yield parts[total.n_before:following]
-        wanted = {name.casefold() for name in total.names}
+        wanted = {name.casefold() for name in total.names} & {name.casefold() for part in parts for name in part.names}
         if wanted:
             yield [part for part in parts if wanted <= {name.casefold() for name in part.names}]
         label = " ".join(total.labels).casefold()

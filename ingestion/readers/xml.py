@@ -1,11 +1,12 @@
 """XML to rows of text: one repeated record element, read as a stream.
 
-Belongs here: the pass over the file, safety limits, the one header, what a broken file says.
-Does not belong here: which element goes to which column (xml_plan.py), HCAHPS rules (dbt_project).
+Belongs here: the pass over the file, the one header, what a broken file says.
+Does not belong here: which element goes to which column (xml_plan.py), limits (xml_safety.py), HCAHPS
+rules (dbt_project).
 
 lxml and not expat: libxml2 builds the tree of a record in C and Python looks at it once. Measured on
-200,000 records of 51 elements (403 MB), CPU seconds on one core, Parquet included: lxml 9, expat 13.
-xml2arrow needs 2 but knows neither undeclared, repeated nor absent elements, which must be reported here.
+200,000 records of 51 elements (403 MB), CPU seconds on one core: lxml 10 with the Parquet written, expat
+11 before any. xml2arrow needs 2, but says nothing of undeclared, repeated or absent elements.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.content import describe_text
 from ingestion.readers.spool import Spool
 from ingestion.readers.xml_plan import HeaderPlan, Plan, local_name
+from ingestion.readers.xml_safety import Bounded, refuse_unsafe_prolog
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -26,30 +27,27 @@ if TYPE_CHECKING:
 
     from ingestion.feed import Feed
 
-# An HCAHPS record is about 2 KB. The limit bounds memory whatever the file holds.
-MAX_RECORD_BYTES = 16 << 20
-_CHUNK_BYTES = 1 << 18
 _SEND_AGAIN = "Ask the sender for the file again; nothing of it was loaded."
 
 
 def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
     """Records as rows; header values repeat on every row. Columns are the paths the feed declares.
 
-    A path counts as a header of the file (`Source.headers`) unless its parent element occurs and the
-    element itself never does. Attributes and namespaces are ignored, blanks trimmed, empty is null.
+    A path counts as a header of the file (`Source.headers`) unless its parent element has others and the
+    element itself never occurs. Attributes and namespaces are ignored, blanks trimmed, empty is null.
     Raises Refused for anything that is not one well-formed document with the declared elements.
     """
     fmt = feed.format
     if not fmt.record:
         raise Refused("feed_definition", "the feed does not name the record element", "Set format.record in the feed.")
-    _refuse_unsafe_prolog(path)
+    refuse_unsafe_prolog(path)
     prefix = f"{fmt.header}/" if fmt.header else None
     in_header = [name for name in feed.source_names if prefix and name.startswith(prefix)]
     in_record = [name for name in feed.source_names if name not in in_header]
     header = HeaderPlan([name.removeprefix(prefix) for name in in_header]) if prefix else None
     plan = Plan(in_record)
     with path.open("rb") as handle, Spool(in_record) as spool:
-        outside = _read(_Bounded(handle, fmt.record), fmt.record, fmt.header, plan, header, spool)
+        outside = _read(Bounded(handle, fmt.record), fmt.record, fmt.header, plan, header, spool)
     values = zip(in_header, header.values if header else [], strict=True)
     constants = ", ".join(f"{_text(value)} as {identifier(name)}" for name, value in values)
     absent = plan.absent() | {f"{prefix}{name}" for name in (header.absent() if header else ())}
@@ -58,7 +56,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     return Source(spool.relation(constants), headers, notes, [spool.path])
 
 
-def _read(source: _Bounded, record: str, header_name: str | None, plan: Plan, header: HeaderPlan | None,
+def _read(source: Bounded, record: str, header_name: str | None, plan: Plan, header: HeaderPlan | None,
           spool: Spool) -> Counter[str]:
     """One pass. Returns how often other elements occurred beside records and header."""
     from lxml import etree
@@ -120,76 +118,11 @@ def _broken(error: Any, is_at_end: bool, n_records: int) -> Refused:
     last = error.error_log.last_error
     reason = re.sub(r"^(ERR|NS_ERR)_", "", last.type_name).replace("_", " ").lower() if last is not None else "syntax"
     n_read = f"{n_records:,} complete records"
-    if is_at_end:
+    if is_at_end and "entity" not in reason:  # an unknown entity is reported last of all, wherever it stands
         return Refused("truncated_xml", f"the XML ends early at line {line}, column {column}, after {n_read}",
                        _SEND_AGAIN)
     return Refused("malformed_xml", f"the XML is broken at line {line}, column {column} ({reason}), after {n_read}",
                    _SEND_AGAIN)
-
-
-def _refuse_unsafe_prolog(path: Path) -> None:
-    """Raise Refused for a document type declaration (entities can only come from one) or for no XML at all.
-
-    A declaration can stand only before the root element, so this reads the first few hundred bytes.
-    expat does it because it reports the declaration before it acts on it.
-    """
-    from xml.parsers import expat
-
-    class RootReached(Exception):
-        pass
-
-    def root(*_: object) -> None:
-        raise RootReached
-
-    def doctype(*_: object) -> None:
-        raise Refused("unsafe_xml", f"the XML declares a document type at line {parser.CurrentLineNumber}; "
-                      "entities and external references are not read",
-                      "Have the file exported without a DOCTYPE.")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.StartDoctypeDeclHandler = root, doctype
-    n_read = 0
-    with path.open("rb") as handle:
-        start = handle.read(64)
-        handle.seek(0)
-        try:
-            while n_read < MAX_RECORD_BYTES and (chunk := handle.read(_CHUNK_BYTES)):
-                n_read += len(chunk)
-                parser.Parse(chunk, False)
-            parser.Parse(b"", True)
-        except RootReached:
-            return
-        except (expat.ExpatError, LookupError, ValueError):
-            pass
-    raise Refused("not_xml", f"the file is not XML: it begins with {describe_text(start)} and no root element "
-                  f"was found by line {parser.CurrentLineNumber}",
-                  "Check that the file belongs to this feed and is in the encoding it declares.")
-
-
-class _Bounded:
-    """The file, for the parser; refuses when too many bytes pass without a complete record."""
-
-    def __init__(self, handle: Any, record: str) -> None:
-        self._handle, self._record = handle, record
-        self._n_read = self._n_marked = 0
-        self.is_at_end = False
-
-    def read(self, n_bytes: int = _CHUNK_BYTES) -> bytes:
-        chunk = self._handle.read(n_bytes)
-        self.is_at_end = not chunk
-        self._n_read += len(chunk)
-        if self.since_mark() > MAX_RECORD_BYTES:
-            raise Refused("record_too_large", f"no complete <{self._record}> in the {MAX_RECORD_BYTES >> 20} MB "
-                          f"that end at byte {self._n_read:,}",
-                          "Check format.record in the feed, or ask the sender for the file again.")
-        return chunk
-
-    def mark(self) -> None:
-        self._n_marked = self._n_read
-
-    def since_mark(self) -> int:
-        """Bytes handed out since the last complete record (to the size of a chunk)."""
-        return self._n_read - self._n_marked
 
 
 def _notes(outside: Counter[str], plan: Plan, header: HeaderPlan | None, header_name: str | None) -> list[str]:

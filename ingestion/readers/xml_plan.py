@@ -33,7 +33,7 @@ class _Node(dict):
         self.column: int | None = None  # where its text goes
         self.present: int | None = None  # where it says that it was there
         self.is_block = False  # declared elements lie below it
-        self.n = 0  # how often it was met, counted for undeclared elements
+        self.n = 0  # how often it was met; for blocks: with anything in it
         self.record = 0  # the last record it was met in, kept for blocks
 
     def __missing__(self, tag: str) -> _Node:
@@ -77,9 +77,9 @@ class Plan:
         return row, problem
 
     def absent(self) -> set[str]:
-        """Declared paths that never occurred although their parent did: the element is gone or renamed."""
-        self._root.record = self.n_records
-        return {self.paths[column] for column in self._unseen if self._parents[column].record}
+        """Declared paths that never occurred although their parent had elements: the element is gone or renamed."""
+        self._root.n = self.n_records
+        return {self.paths[column] for column in self._unseen if self._parents[column].n}
 
     def undeclared(self) -> dict[str, int]:
         """How often each undeclared element was met."""
@@ -126,6 +126,7 @@ class Plan:
                 if below.record == self.n_records:
                     problem = "repeated_element"
                 below.record = self.n_records
+                below.n += len(child) > 0
                 if below.present is not None:
                     row[below.present] = "true"
             else:

@@ -21,7 +21,7 @@ def write_samples(out_dir: Path, scale: str, seed: int, progress: Callable[[str]
     """Write every delivery of a sample below `out_dir` and return them in the order written, with row counts.
 
     `progress` gets one line per file. The same scale and seed give the same bytes, names and modification
-    times. ValueError for an unknown scale, FileExistsError when a file of that name exists already.
+    times; files of the same name are replaced. ValueError for an unknown scale.
     """
     import duckdb
 

@@ -50,12 +50,14 @@ _OPINIONS = (
     _often("bathroom_help", "nurse", 65, 23, after=("bathroom_screener", "2")), _often("help_right_away", "nurse", 64, 25),
     _often("med_for", "medicine", 73, 17, after=("new_med_screener", "2")),
     _often("side_effects", "medicine", 48, 20, after=("new_med_screener", "2")),
-    _definitely("rest_recovery", "place", 71, 23), _definitely("plans_made", "leaving", 68, 23), _definitely("family_symptom_information", "leaving", 64, 22),
+    _definitely("rest_recovery", "place", 71, 23), _definitely("plans_made", "leaving", 68, 23),
+    _definitely("family_symptom_information", "leaving", 64, 22),
     Item("help_after_discharge", ("1", "2"), (84, 16), "leaving", ("discharge_screener", "3")),
     Item("symptoms", ("1", "2"), (88, 12), "leaving", ("discharge_screener", "3")),
     Item("overall_rate", tuple(str(n) for n in range(10, -1, -1)), (50, 21, 14, 6, 3, 3, 1, 0.7, 0.5, 0.3, 0.5), "nurse"),
     Item("recommend", ("4", "3", "2", "1"), (69, 24, 5, 2), "nurse"),
-    Item("ct_preferences", ("4", "3", "2", "1"), (45, 48, 5, 2), "leaving"), Item("ct_understanding", ("4", "3", "2", "1"), (52, 42, 4, 2), "leaving"),
+    Item("ct_preferences", ("4", "3", "2", "1"), (45, 48, 5, 2), "leaving"),
+    Item("ct_understanding", ("4", "3", "2", "1"), (52, 42, 4, 2), "leaving"),
     Item("ct_purpose_med", ("4", "3", "2", "1"), (60, 35, 3, 2), "leaving", None, ("5", 9)),
 )
 _FACTS = (
@@ -63,8 +65,9 @@ _FACTS = (
     Item("discharge_screener", ("1", "2", "3"), (82, 7, 11)), Item("er_admission", ("1", "2"), (58, 42)),
     Item("stay_planned", ("1", "2", "3"), (31, 12, 57)), Item("overall_health", tuple("12345"), (10, 24, 36, 22, 8)),
     Item("mental_health", tuple("12345"), (24, 31, 29, 12, 4)), Item("education", tuple("123456"), (5, 7, 30, 29, 15, 14)),
-    Item("ethnic", tuple("12345"), (88, 1, 6, 1, 4)), Item("race_white", ("1", "0"), (74, 26)), Item("race_african_amer", ("1", "0"), (14, 86)),
-    Item("race_asian", ("1", "0"), (5, 95)), Item("race_hi_pacific_islander", ("1", "0"), (1, 99)), Item("race_amer_indian_ak", ("1", "0"), (2, 98)),
+    Item("ethnic", tuple("12345"), (88, 1, 6, 1, 4)), Item("race_white", ("1", "0"), (74, 26)),
+    Item("race_african_amer", ("1", "0"), (14, 86)), Item("race_asian", ("1", "0"), (5, 95)),
+    Item("race_hi_pacific_islander", ("1", "0"), (1, 99)), Item("race_amer_indian_ak", ("1", "0"), (2, 98)),
     Item("language_speak", ("1", "2", "3", "4", "5", "6", "7", "8", "9", "20"), (90, 6, 1, 0.5, 0.5, 0.3, 0.3, 0.4, 0.4, 0.6)),
 )
 ITEMS = {item.code: item for item in (*_FACTS, *_OPINIONS)}

@@ -31,18 +31,23 @@ _MOST_PER_UNIT_MONTH = 256
 
 # Vendor category, subcategory, share in percent. The words are ours, of the kind such systems hold.
 SUBJECTS = (
-    ("Communication", "Absent or late information", 17), ("Communication", "Wrong information", 6), ("Staff attitude", "Disrespect", 14),
-    ("Staff attitude", "Not listening", 9), ("Care and treatment", "Examination and monitoring", 11), ("Care and treatment", "Personal care", 6),
-    ("Safety", "Medication", 5), ("Safety", "Failure to respond", 5), ("Waiting", "Delay - access", 10), ("Waiting", "Delay - procedure", 4),
-    ("Environment", "Cleanliness", 5), ("Environment", "Noise and food", 3), ("Billing", "Charge disputed", 4), ("Privacy and rights", "Confidentiality", 1),
+    ("Communication", "Absent or late information", 17), ("Communication", "Wrong information", 6),
+    ("Staff attitude", "Disrespect", 14), ("Staff attitude", "Not listening", 9),
+    ("Care and treatment", "Examination and monitoring", 11), ("Care and treatment", "Personal care", 6),
+    ("Safety", "Medication", 5), ("Safety", "Failure to respond", 5),
+    ("Waiting", "Delay - access", 10), ("Waiting", "Delay - procedure", 4),
+    ("Environment", "Cleanliness", 5), ("Environment", "Noise and food", 3),
+    ("Billing", "Charge disputed", 4), ("Privacy and rights", "Confidentiality", 1),
 )
 _SEVERITIES = ("1 - Low", "2 - Minor", "2 - Minor", "3 - Moderate", "3 - Moderate", "3 - moderate ", "4 - High", "5 - Severe")
 _WRITTEN, _SPOKEN = ("Letter", "E-mail", "Web form"), ("Phone", "In person", "In person", "Phone", "In person")
 
-HEADER = ("File ID", "File State", "Feedback Type", "Issue No", "Date Received", "Date of Event", "Received Via", "Site", "Department", "Category",
-          "Subcategory", "Severity", "Is Grievance", "Acknowledged", "Responded", "Closed", "Outcome", "Resolved on Spot", "Response Requested",
-          "Safety Concern", "Merged Into", "Test Record", "Patient MRN", "Patient Name", "Complainant Name", "Complainant Phone", "Complainant Email",
-          "Involved Staff", "Description")
+HEADER = (
+    "File ID", "File State", "Feedback Type", "Issue No", "Date Received", "Date of Event", "Received Via", "Site", "Department",
+    "Category", "Subcategory", "Severity", "Is Grievance", "Acknowledged", "Responded", "Closed", "Outcome", "Resolved on Spot",
+    "Response Requested", "Safety Concern", "Merged Into", "Test Record", "Patient MRN", "Patient Name", "Complainant Name",
+    "Complainant Phone", "Complainant Email", "Involved Staff", "Description",
+)
 # Faulty records at the end of one export.
 _FAULTS = {"bad_date": 1, "missing_key": 1, "duplicate_key": 1, "malformed_line": 1}
 
@@ -66,7 +71,8 @@ def _build_cases(con: DuckDBPyConnection, scale: Scale, seed: int) -> None:
             row_number() over (order by unit_month_no, seq) as nth from (
         select *, unnest(range(1, n_cases + 1 + (n_cases * 3 + unit_month_no % 10) // 10))::ubigint as seq from unit_month))"""
     drawn = with_draws(base, "case_no", salt_of(seed, "complaints"), "c", 9)
-    facts = f"""(select *, {_received()} as received_at, {_cumulative([share for *_, share in SUBJECTS], '(c0 >> 8)')} as subject, {_channel()} as channel,
+    facts = f"""(select *, {_received()} as received_at, {_channel()} as channel,
+        {_cumulative([share for *_, share in SUBJECTS], '(c0 >> 8)')} as subject,
         1 + (c2 % 100 >= 62)::integer + (c2 % 100 >= 90)::integer as n_issues, c4 % 100 < 5 as is_safety, (c4 >> 8) % 100 < 8 as is_asked,
         (c4 >> 16) % 100 < 78 as is_settled, (c4 >> 20) % 50 = 0 as is_unrecorded from {drawn})"""
     con.execute(f"""
@@ -102,7 +108,8 @@ def _cumulative(shares: list[int], draw: str) -> str:
 def _received() -> str:
     """Between 7:00 and 21:59; the first case of unit F1/4W each month at 23:30 on the last day, next month in UTC."""
     late = "last_day(month_on)::timestamp + interval 23 hour + interval 30 minute"
-    usual = "month_on::timestamp + (c1 % day(last_day(month_on)))::integer * interval 1 day + (420 + (c1 >> 8) % 900)::integer * interval 1 minute"
+    usual = ("month_on::timestamp + (c1 % day(last_day(month_on)))::integer * interval 1 day "
+             "+ (420 + (c1 >> 8) % 900)::integer * interval 1 minute")
     return f"case when unit_no = 1 and seq = 1 then {late} else {usual} end"
 
 
@@ -130,10 +137,12 @@ def _department() -> str:
 def _planted(con: DuckDBPyConnection) -> dict[int, dict[str, int]]:
     """Month number -> planted words of the cases received in it."""
     result = con.execute(f"""
-        select month_no, count(*) as new_cases, count(*) filter (exclusion = 'Test') as test_cases, count(*) filter (exclusion = 'Withdrawn') as withdrawn_cases,
-            count(*) filter (exclusion = 'Deleted') as deleted_cases, count(*) filter (exclusion = 'Merged') as merged_cases,
+        select month_no, count(*) as new_cases, count(*) filter (exclusion = 'Test') as test_cases,
+            count(*) filter (exclusion = 'Withdrawn') as withdrawn_cases, count(*) filter (exclusion = 'Deleted') as deleted_cases,
+            count(*) filter (exclusion = 'Merged') as merged_cases,
             count(*) filter (not is_complaint) as other_feedback, count(*) filter (n_issues > 1) as multi_subject_cases,
-            count(*) filter (department_text = '{UNMAPPED_UNIT}') as unmapped_department_cases, count(*) filter (unit_no = 1 and seq = 1) as month_end_cases,
+            count(*) filter (department_text = '{UNMAPPED_UNIT}') as unmapped_department_cases,
+            count(*) filter (unit_no = 1 and seq = 1) as month_end_cases,
             count(*) filter (is_complaint and exclusion is null) as valid_cases
         from complaint_case group by month_no""")
     words = [column[0] for column in result.description][1:]
@@ -142,17 +151,19 @@ def _planted(con: DuckDBPyConnection) -> dict[int, dict[str, int]]:
 
 def _write_file(con: DuckDBPyConnection, part: Path, month_no: int, sent: date, is_faulty: bool) -> int:
     """Byte-order mark, header, body; DuckDB cannot write a mark, so the body comes from a file of its own."""
-    body = part.with_name(part.name + ".body")
+    body = part.with_name(part.name + ".part")  # still a name that no inbox offers
     now = f"timestamp '{sent}'"
     moving = {
-        "File State": f"case when exclusion in ('Deleted', 'Withdrawn') then exclusion when closed_at < {now} then 'Closed' when acknowledged_at < {now} then 'In-Progress' else 'New' end",
+        "File State": f"case when exclusion in ('Deleted', 'Withdrawn') then exclusion when closed_at < {now} then 'Closed' "
+                      f"when acknowledged_at < {now} then 'In-Progress' else 'New' end",
         "Acknowledged": f"case when acknowledged_at < {now} then strftime(acknowledged_at, '%m/%d/%Y %H:%M') end",
         "Responded": f"case when responded_at < {now} and is_grievance then strftime(responded_at, '%m/%d/%Y %H:%M') end",
         "Closed": f"case when closed_at < {now} then strftime(closed_at, '%m/%d/%Y %H:%M') end",
         "Outcome": f'case when closed_at < {now} then "Outcome" end',
     }
     columns = ", ".join(moving.get(name, f'"{name}"') for name in HEADER)
-    changed = f"month_no between {month_no - _CHANGES_FOLLOWED_MONTHS} and {month_no - 1} and closed_at < {now} and closed_at >= {now} - interval 1 month"
+    changed = (f"month_no between {month_no - _CHANGES_FOLLOWED_MONTHS} and {month_no - 1} "
+               f"and closed_at < {now} and closed_at >= {now} - interval 1 month")
     rows = f"select {columns} from complaint_row where month_no = {month_no} or ({changed}) order by case_no, issue"
     n_rows = con.execute(f"copy ({rows}) to {literal(str(body))} (format csv, header false)").fetchone()[0]
     with part.open("wb") as out, body.open("rb") as text:
@@ -182,7 +193,8 @@ def _fixed_columns() -> dict[str, str]:
         "Response Requested": yes_no.format("is_asked"), "Safety Concern": yes_no.format("is_safety"),
         "Merged Into": "case when exclusion = 'Merged' then 'FB-' || lpad((case_no - 1)::varchar, 9, '0') end",
         "Test Record": yes_no.format("exclusion = 'Test'"),
-        "Patient MRN": f"case when c7 % 5 > 0 then {names.record_number('c7')} end", "Patient Name": f"case when c7 % 5 > 0 then {patient} end",
+        "Patient MRN": f"case when c7 % 5 > 0 then {names.record_number('c7')} end",
+        "Patient Name": f"case when c7 % 5 > 0 then {patient} end",
         "Complainant Name": f"case when c8 % 2 = 0 then {patient} else {names.given('c8')} || ' ' || {names.family('(c8 >> 5)')} end",
         "Complainant Phone": names.telephone("(c8 >> 4)"), "Complainant Email": names.email("(c8 >> 9)"),
         "Involved Staff": f"case when c8 % 3 = 0 then {names.pick(names.SYNTHETIC_STAFF, '(c8 >> 2)')} end",

@@ -58,10 +58,12 @@ def _write_file(con: DuckDBPyConnection, part: Path, month_no: int, is_overlappi
         ),
         daily as (
             select *, sum(weight) over (partition by unit_no, nth order by day_on) / sum(weight) over (partition by unit_no, nth) as share
-            from (select *, {weight} as weight from (select *, unnest(generate_series(month_on, last_day(month_on), interval 1 day))::date as day_on from monthly))
+            from (select *, {weight} as weight from (
+                select *, unnest(generate_series(month_on, last_day(month_on), interval 1 day))::date as day_on from monthly))
         )
         select day_on as "Date", facility_id as "Facility", daily_code as "Department", word as "Class",
-            round(n * share)::integer - coalesce(lag(round(n * share)::integer) over (partition by unit_no, nth order by day_on), 0) as "Count"
+            round(n * share)::integer
+                - coalesce(lag(round(n * share)::integer) over (partition by unit_no, nth order by day_on), 0) as "Count"
         from daily order by day_on, unit_no, nth"""
     n_rows = con.execute(f"copy ({statement}) to {literal(str(part))} (format csv, header true)").fetchone()[0]
     return n_rows + (_append_faults(part) if is_faulty else 0)

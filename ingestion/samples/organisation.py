@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from ingestion.samples.delivery import Inbox
 from ingestion.samples.scale import MOVED_ON, RENAMED_ON, Scale
 
 MAPPED_SINCE = date(2018, 1, 1)
+_DAY = timedelta(days=1)
 UNMAPPED_UNIT = "ZZ9"  # in survey and complaint files, in no mapping
 SYNTHEA_NAMESPACE = "b7e4c0de-0000-4000-8000-"  # organisation ids of the Synthea-like file
 _ZONES = ("America/Chicago", "America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles")
-_FIRST = ("North Harbor", "Cedar Falls", "Riverbend", "Lakeshore", "Prairie View", "Stonebridge", "Maple Grove", "Summit", "Bayside", "Fairmont")
+_FIRST = ("North Harbor", "Cedar Falls", "Riverbend", "Lakeshore", "Prairie View", "Stonebridge", "Maple Grove", "Summit", "Bayside",
+          "Fairmont")
 _LAST = ("Hospital", "Medical Center", "Regional Hospital", "Community Hospital")
 _HEADER = ("SourceSystem", "FacilityCode", "UnitCode", "FacilityId", "FacilityName", "UnitId", "UnitName", "ServiceLine",
            "TimeZone", "ValidFrom", "ValidTo")
@@ -106,7 +108,8 @@ def _mapping(place: Facility, is_renamed: bool) -> list[tuple]:
     """Rows of one facility: any feed, then each vendor."""
     rows = []
 
-    def add(system: str, facility_code: str, unit_code: str, kind: UnitKind | None, start: date = MAPPED_SINCE, end: date | None = None) -> None:
+    def add(system: str, facility_code: str, unit_code: str, kind: UnitKind | None,
+            start: date = MAPPED_SINCE, end: date | None = None) -> None:
         unit = (kind.unit_id, kind.name, kind.service_line) if kind else ("", "", "")
         rows.append((system, facility_code, unit_code, place.facility_id, place.name, *unit, place.zone, start, end or ""))
 
@@ -121,7 +124,7 @@ def _mapping(place: Facility, is_renamed: bool) -> list[tuple]:
             add("fhir_encounters", place.name, f"{place.name} {kind.name}", kind)
         if kind.survey_code:
             is_4w = kind.unit_id == "4W" and is_renamed
-            add("press_ganey_hcahps", place.ccn, kind.survey_code, kind, end=date.fromordinal(RENAMED_ON.toordinal() - 1) if is_4w else None)
+            add("press_ganey_hcahps", place.ccn, kind.survey_code, kind, end=RENAMED_ON - _DAY if is_4w else None)
             if is_4w:
                 add("press_ganey_hcahps", place.ccn, RENAMED_SURVEY_CODE, kind, RENAMED_ON)
     for system, code in (("press_ganey_hcahps", place.ccn), ("hcahps_xml", place.ccn), ("rl6_feedback", place.name),
@@ -130,7 +133,7 @@ def _mapping(place: Facility, is_renamed: bool) -> list[tuple]:
         add(system, code, "", None)
     by_id = {kind.unit_id: kind for kind in place.units}
     if place.number == 1:
-        add("rl6_feedback", place.name, MOVED_DEPARTMENT, by_id["5E"], end=date.fromordinal(MOVED_ON.toordinal() - 1))
+        add("rl6_feedback", place.name, MOVED_DEPARTMENT, by_id["5E"], end=MOVED_ON - _DAY)
         add("rl6_feedback", place.name, MOVED_DEPARTMENT, by_id["4W"], MOVED_ON)
     return rows
 

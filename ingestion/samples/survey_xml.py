@@ -83,7 +83,8 @@ def write(inbox: Inbox, con: DuckDBPyConnection, scale: Scale, seed: int) -> Non
         for number, month_on in enumerate(months):
             one = Submission(facility_no, name, ccn, number, month_on)
             n_repeated = int(is_first and number == _REPEATED)
-            inbox.add(FEED, one.path, one.sent, lambda part, s=one, n=n_repeated: _write_file(con, s, part, n), {"duplicate_key": n_repeated})
+            inbox.add(FEED, one.path, one.sent, lambda part, s=one, n=n_repeated: _write_file(con, s, part, n),
+                      {"duplicate_key": n_repeated})
             if is_first and number == _RESUBMITTED:
                 again = replace(one, is_again=True)
                 inbox.add(FEED, again.path, again.sent, lambda part, s=again: _write_file(con, s, part), {"correction": 1}, one.path)
@@ -115,10 +116,12 @@ def _write_file(con: DuckDBPyConnection, one: Submission, part: Path, n_repeated
     questions = [code.replace("_", "-") for codes in one.form for code in codes]
     chosen = f"from {_table(one.form)} where facility_no = {one.facility_no} and month_no = {one.month_no} and is_again = {one.is_again}"
     n_sampled = con.execute(f"select count(*) {chosen}").fetchone()[0]
-    place = f"<provider-id>{one.ccn}</provider-id><discharge-yr>{one.month_on:%Y}</discharge-yr><discharge-month>{one.month_on:%m}</discharge-month>"
+    place = _elements({"provider-id": one.ccn, "discharge-yr": f"{one.month_on:%Y}", "discharge-month": f"{one.month_on:%m}"}.items())
+    rows = f'select * exclude (facility_no, month_no, is_again) {chosen} order by "patient-id"'
     with part.open("w", encoding="utf-8", newline="\n") as out:
-        out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<monthlydata{_NAMESPACE if one.is_again else ""}>\n{_header(con, one, place, n_sampled)}')
-        for number, record in enumerate(_records(con, f'select * exclude (facility_no, month_no, is_again) {chosen} order by "patient-id"')):
+        out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<monthlydata{_NAMESPACE if one.is_again else ""}>\n')
+        out.write(_header(con, one, place, n_sampled))
+        for number, record in enumerate(_records(con, rows)):
             out.write(_patient(record, place, questions) * (2 if number < n_repeated else 1))
         out.write("</monthlydata>\n")
     return n_sampled + n_repeated
@@ -126,11 +129,11 @@ def _write_file(con: DuckDBPyConnection, one: Submission, part: Path, n_repeated
 
 def _header(con: DuckDBPyConnection, one: Submission, place: str, n_sampled: int) -> str:
     mode, n_discharges = con.execute(
-        f"select any_value({_MODE}), sum(n_encounters) filter (encounter = 'inpatient') from unit_month where facility_no = ? and month_no = ?",
+        f"select any_value({_MODE}), sum(n_encounters) from unit_month where encounter = 'inpatient' and facility_no = ? and month_no = ?",
         [one.facility_no, one.month_no]).fetchone()
-    return (f"<header><provider-name>{one.name}</provider-name>{place}<survey-mode>{mode}</survey-mode>"
-            f"<determination-of-service-line>1</determination-of-service-line><number-eligible-discharge>{n_discharges}</number-eligible-discharge>"
-            f"<sample-size>{n_sampled}</sample-size><sample-type>1</sample-type></header>\n")
+    facts = {"survey-mode": mode, "determination-of-service-line": "1", "number-eligible-discharge": n_discharges,
+             "sample-size": n_sampled, "sample-type": "1"}
+    return f"<header><provider-name>{one.name}</provider-name>{place}{_elements(facts.items())}</header>\n"
 
 
 def _patient(record: tuple, place: str, questions: list[str]) -> str:
@@ -141,7 +144,7 @@ def _patient(record: tuple, place: str, questions: list[str]) -> str:
     return f"<patientleveldata><administration>{place}{told}</administration>{response}</patientleveldata>\n"
 
 
-def _elements(pairs: Iterable[tuple[str, str | None]]) -> str:
+def _elements(pairs: Iterable[tuple[str, str | int | None]]) -> str:
     """XML of the pairs that have a value; values are codes and need no escaping."""
     return "".join(f"<{name}>{value}</{name}>" for name, value in pairs if value is not None)
 

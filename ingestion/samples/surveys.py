@@ -11,7 +11,7 @@ layout and therefore holds late discharges of 2024-12, which answered the old fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FEED = "press_ganey_hcahps"
 _HELD_BLANK_PCT = 60
+_MARKS = Marks(two_marks="H")
 _KEPT_IN_MEMORY = 100_000  # surveys
 # Planted in the first unit of every tenth facility, by the running number of the survey in its month.
 _CARRIER = "facility_no % 10 = 1 and unit_id = '4W'"
@@ -68,7 +69,8 @@ def write(inbox: Inbox, con: DuckDBPyConnection, scale: Scale, seed: int) -> Non
             if special == faulty:
                 planted |= survey_problems.COUNTS
             rows = _table(month_on) if scale.n_surveys <= _KEPT_IN_MEMORY else f"({_select([month_on], number, month.region, seed)})"
-            written = inbox.add(FEED, month.path, sent, lambda part, m=month, r=rows, f=special == faulty: _write_file(con, m, r, part, f), planted)
+            written = inbox.add(FEED, month.path, sent, lambda part, m=month, r=rows, f=special == faulty: _write_file(con, m, r, part, f),
+                                planted)
             if special == copied:
                 again = sent.replace(day=26)
                 inbox.copy(written, month.path.replace(f"{sent:%Y%m%d}", f"{again:%Y%m%d}"), again)
@@ -79,7 +81,7 @@ def write(inbox: Inbox, con: DuckDBPyConnection, scale: Scale, seed: int) -> Non
 def _write_again(inbox: Inbox, con: DuckDBPyConnection, month: Month, seed: int, original: SampleFile, is_held: bool) -> None:
     """The same month as version 2: a tenth of the surveys with other answers, or 60 % of the overall ratings lost."""
     again = Month(month.month_no, month.month_on, month.region, month.sent.replace(day=23), 2)
-    marks = Marks("H", _HELD_BLANK_PCT if is_held else 0)
+    marks = replace(_MARKS, blank_ratings_pct=_HELD_BLANK_PCT) if is_held else _MARKS
     rows = f"({_select([month.month_on], month.month_no, month.region, seed, marks, is_correction=not is_held)})"
     inbox.add(FEED, again.path, again.sent, lambda part: _write_file(con, again, rows, part),
               {"held": 1} if is_held else {"correction": 1}, original.path)
@@ -103,7 +105,8 @@ def _table(month_on: date) -> str:
     return "file_row_2025" if month_on >= INSTRUMENT_CHANGE else "file_row_2018"
 
 
-def _select(months: list[date], first_no: int, region: int | None, seed: int, marks: Marks = Marks("H"), is_correction: bool = False) -> str:
+def _select(months: list[date], first_no: int, region: int | None, seed: int, marks: Marks = _MARKS,
+            is_correction: bool = False) -> str:
     """SQL: file_month_no and the columns of the files of these months, which share a layout; `first_no` numbers the first.
 
     A survey is in the file of its month of discharge, or in the next one when it was not final by then.
@@ -129,7 +132,8 @@ def _columns(is_layout_2025: bool, marks: Marks) -> dict[str, str]:
         "RECDATE": "case when has_answers then strftime(final_on, '%m/%d/%Y') end",
         "DISPOSITION": "disposition",
         "MODE": _mode_sql(),
-        "LANGUAGE": "case when a5 % 100 < 91 then 'English' when a5 % 100 < 98 then 'Spanish' when a5 % 100 < 99 then 'Chinese' else 'M' end",
+        "LANGUAGE": "case when a5 % 100 < 91 then 'English' when a5 % 100 < 98 then 'Spanish' "
+                    "when a5 % 100 < 99 then 'Chinese' else 'M' end",
         "SEX": "sex", "AGE": "age", "SERVICE_LINE": "reason", "ADMIT_SOURCE": "admission_source", "DISCH_STATUS": "discharge_status",
         "LAG": "case when has_answers then lag end",
         "ADJSAMP": "case when (a5 >> 20) % 50 = 0 then 'NOT INCLUDED' else 'INCLUDED' end",

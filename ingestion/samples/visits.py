@@ -29,15 +29,16 @@ FHIR_FACILITY = 2
 _DAY_SENT, _SYNTHEA_DAY_SENT = 7, 6
 _VIRTUAL, _CHILD, _CANCELLED, _PLANNED = 0.15, 0.05, 0.04, 0.03
 _SYNTHEA_PER_MONTH = {"virtual": 8, "home": 6}
-_SYNTHEA_HEADER = ("Id", "START", "STOP", "PATIENT", "ORGANIZATION", "PROVIDER", "PAYER", "ENCOUNTERCLASS", "CODE", "DESCRIPTION", "BASE_ENCOUNTER_COST",
-                   "TOTAL_CLAIM_COST", "PAYER_COVERAGE", "REASONCODE", "REASONDESCRIPTION")
+_SYNTHEA_HEADER = ("Id", "START", "STOP", "PATIENT", "ORGANIZATION", "PROVIDER", "PAYER", "ENCOUNTERCLASS", "CODE", "DESCRIPTION",
+                   "BASE_ENCOUNTER_COST", "TOTAL_CLAIM_COST", "PAYER_COVERAGE", "REASONCODE", "REASONDESCRIPTION")
 
 
 def write_fhir(inbox: Inbox, con: DuckDBPyConnection, scale: Scale, places: list[Facility], seed: int) -> None:
     """A file after each March and September with the visits since the last one; the second holds a broken line."""
     place = next(one for one in places if one.number == FHIR_FACILITY)
     chance = random.Random(f"{seed}:fhir")
-    wanted = dict(con.execute("select month_on, sum(n_fhir)::integer from unit_month where facility_no = ? group by 1", [FHIR_FACILITY]).fetchall())
+    counts = "select month_on, sum(n_fhir)::integer from unit_month where facility_no = ? group by month_on"
+    wanted = dict(con.execute(counts, [FHIR_FACILITY]).fetchall())
     months, started = list(scale.months), 0
     unfinished: dict | None = None
     for number, last in enumerate(half_years(months)):
@@ -46,13 +47,17 @@ def write_fhir(inbox: Inbox, con: DuckDBPyConnection, scale: Scale, places: list
         resources = [resource for month in covered for resource in _visits(chance, place, month, wanted[month])]
         n_counted = sum(wanted[month] for month in covered)
         if unfinished:
-            resources.insert(0, unfinished | {"status": "finished", "period": unfinished["period"] | {"end": unfinished["period"]["start"]}})
+            start = unfinished["period"]["start"]
+            end = (datetime.fromisoformat(start) + timedelta(minutes=25)).isoformat()
+            resources.insert(0, unfinished | {"status": "finished", "period": {"start": start, "end": end}})
         unfinished = _resource(chance, place, "AMB", "in-progress", _at(place, next_month(last) - timedelta(days=1), 15, 0), None)
         resources.append(unfinished)
         statuses = [resource["status"] for resource in resources]
-        planted = {"counted_visits": n_counted + int(number > 0), "cancelled_visits": statuses.count("cancelled"), "planned_visits": statuses.count("planned"),
-                   "unfinished_visits": statuses.count("in-progress"), "child_visits": sum("partOf" in resource for resource in resources),
-                   "malformed_json": int(number == 1)}
+        planted = {
+            "counted_visits": n_counted + int(number > 0), "cancelled_visits": statuses.count("cancelled"),
+            "planned_visits": statuses.count("planned"), "unfinished_visits": statuses.count("in-progress"),
+            "child_visits": sum("partOf" in resource for resource in resources), "malformed_json": int(number == 1),
+        }
         sent = delivered(last, _DAY_SENT)
         inbox.add("fhir_encounters", f"{place.facility_id}_Encounter_{last:%Y%m}_{sent:%Y%m%d}.ndjson", sent,
                   lambda part, r=resources, broken=number == 1: _write_ndjson(part, r, broken), planted)
@@ -64,7 +69,8 @@ def write_synthea(inbox: Inbox, scale: Scale, places: list[Facility], seed: int)
     sent = delivered(scale.months[-1], _SYNTHEA_DAY_SENT)
     rows = [row for month in scale.months for row in _synthea_rows(chance, place, month)]
     rows.append(["not-a-visit", "2026-99-99T00:00:00Z", *rows[0][2:]])
-    inbox.add("synthea_encounters", f"synthea_encounters_{scale.months[-1]:%Y%m}_{sent:%Y%m%d}.csv", sent, lambda part: _write_csv(part, rows), {"bad_date": 1})
+    path = f"synthea_encounters_{scale.months[-1]:%Y%m}_{sent:%Y%m%d}.csv"
+    inbox.add("synthea_encounters", path, sent, lambda part: _write_csv(part, rows), {"bad_date": 1})
 
 
 def _visits(chance: random.Random, place: Facility, month: date, wanted: int) -> Iterator[dict]:
@@ -129,8 +135,9 @@ def _synthea_rows(chance: random.Random, place: Facility, month: date) -> Iterat
         for _ in range(count):
             start = datetime(month.year, month.month, 1 + chance.randrange(1, days - 1), 14 + chance.randrange(8), chance.randrange(60))
             stop = start + timedelta(minutes=15 + chance.randrange(30))
-            yield [_uuid(chance), f"{start.isoformat()}Z", f"{stop.isoformat()}Z", _uuid(chance), place.synthea_id, SYNTHEA_NAMESPACE + "0" * 12,
-                   SYNTHEA_NAMESPACE + "9" * 12, word, "185349003", f"Encounter for check up ({word})", "85.55", "85.55", "0.00", "", ""]
+            yield [_uuid(chance), f"{start.isoformat()}Z", f"{stop.isoformat()}Z", _uuid(chance), place.synthea_id,
+                   SYNTHEA_NAMESPACE + "0" * 12, SYNTHEA_NAMESPACE + "9" * 12, word, "185349003", f"Encounter for check up ({word})",
+                   "85.55", "85.55", "0.00", "", ""]
 
 
 def _write_csv(part: Path, rows: list[list[str]]) -> int:

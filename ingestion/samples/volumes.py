@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.samples.draws import salt_of, unit_interval, with_draws
-from ingestion.samples.scale import RENAMED_ON, INSTRUMENT_CHANGE, Scale
 from ingestion.samples.organisation import RENAMED_SURVEY_CODE, Facility
+from ingestion.samples.scale import INSTRUMENT_CHANGE, RENAMED_ON, Scale
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,15 +37,18 @@ def build(con: DuckDBPyConnection, scale: Scale, places: list[Facility], seed: i
     base = f"(select *, month_no * {len(places) * 8} + unit_no as unit_month_no from month, unit)"
     drawn = with_draws(base, "unit_month_no", salt_of(seed, "volumes"), "d", 5)
     noise = f"(0.92 + 0.16 * {unit_interval('d0')})"
+    sampled = f"greatest(8, round({mean} * size * weight * season * {noise}))"
+    share = f"({scale.sampled_share} - 0.02 * {unit_interval('d1')})"
+    office = f"{scale.office_mean} * size * (0.9 + 0.2 * {unit_interval('d1')})"
     con.execute(f"""
         create or replace temp table volume as
         select * exclude (d0, d1, d2, d3, d4),
-            case when encounter = 'inpatient' then greatest(8, round({mean} * size * weight * season * {noise}))::integer else 0 end as n_sampled,
+            case when encounter = 'inpatient' then {sampled} else 0 end::integer as n_sampled,
             case encounter
-                when 'inpatient' then ceil(greatest(8, round({mean} * size * weight * season * {noise})) / ({scale.sampled_share} - 0.02 * {unit_interval('d1')}))
+                when 'inpatient' then ceil({sampled} / {share})
                 when 'emergency' then round({scale.emergency_mean} * size * season * {noise})
                 else round({scale.outpatient_mean} * size * {noise}) end::integer as n_encounters,
-            case when encounter = 'clinic' then round({scale.office_mean} * size * {unit_interval('d1')} * 0.2 + {scale.office_mean} * size * 0.9) else 0 end::integer as n_office,
+            case when encounter = 'clinic' then round({office}) else 0 end::integer as n_office,
             case when unit_id = '4W' then 4 + d3 % 9 else 0 end::integer as n_observation,
             {unit_interval('d2')} as u_cases, d4
         from (select *, 1 + 0.06 * cos(2 * pi() * (month(month_on) - 1) / 12) as season from {drawn})
@@ -104,7 +107,8 @@ def _add_cases_and_shifts(con: DuckDBPyConnection, scale: Scale) -> None:
         create or replace temp table unit_month as
         select v.* exclude (u_cases, d4), n_cases::integer as n_cases, {shifts},
             month_on >= date '{INSTRUMENT_CHANGE}' as is_form_32, {_is_xml(scale)} as is_xml,
-            case when unit_id = '4W' and month_on >= date '{RENAMED_ON}' then '{RENAMED_SURVEY_CODE}' else survey_code end as survey_code_now
+            case when unit_id = '4W' and month_on >= date '{RENAMED_ON}' then '{RENAMED_SURVEY_CODE}' else survey_code end
+                as survey_code_now
         from volume as v join {cases} as c using (unit_month_no) order by unit_month_no""")
 
 

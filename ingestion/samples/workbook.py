@@ -46,7 +46,8 @@ class Sheet:
 
     @property
     def headers(self) -> list[str]:
-        return [*_IDS, *(f"{month:%b-%y}" for _, month in self.months), f"{self.partial_on:%b-%y} (partial)", f"YTD {self.months[-1][1]:%Y}"]
+        months = [f"{month:%b-%y}" for _, month in self.months]
+        return [*_IDS, *months, f"{self.partial_on:%b-%y} (partial)", f"YTD {self.months[-1][1]:%Y}"]
 
 
 def write(inbox: Inbox, con: DuckDBPyConnection, scale: Scale) -> None:
@@ -60,7 +61,8 @@ def write(inbox: Inbox, con: DuckDBPyConnection, scale: Scale) -> None:
         cells = [cell for *_, row in table for cell in row]
         planted = {"dash_cells": cells.count("-"), "na_cells": cells.count("n/a"), "bad_number": cells.count("see note"),
                    "restated_cells": int(number > 0 and any(number_ == _RESTATED for number_, _ in shown)), "partial_cells": len(table)}
-        inbox.add(FEED, f"encounter_counts_{last:%Y%m}_{sheet.sent:%Y%m%d}.xlsx", sheet.sent, lambda part, s=sheet, t=table: _write_file(part, s, t), planted)
+        path = f"encounter_counts_{last:%Y%m}_{sheet.sent:%Y%m%d}.xlsx"
+        inbox.add(FEED, path, sheet.sent, lambda part, s=sheet, t=table: _write_file(part, s, t), planted)
 
 
 def _lines(con: DuckDBPyConnection) -> list[tuple]:
@@ -71,9 +73,11 @@ def _lines(con: DuckDBPyConnection) -> list[tuple]:
                 case encounter when 'inpatient' then 'Inpatient discharges' else 'Emergency visits' end as word
             from unit_month where encounter <> 'clinic'
             union all
-            select facility_no, facility_name, unit_no, workbook_name, month_no, n_observation, 'Observation stays' from unit_month where unit_id = '4W'
+            select facility_no, facility_name, unit_no, workbook_name, month_no, n_observation, 'Observation stays'
+            from unit_month where unit_id = '4W'
         )
-        select facility_no, facility_name, unit_no - min(unit_no) over (partition by facility_no), workbook_name, word, list(n order by month_no)
+        select facility_no, facility_name, unit_no - min(unit_no) over (partition by facility_no), workbook_name, word,
+            list(n order by month_no)
         from line group by facility_no, facility_name, unit_no, workbook_name, word order by facility_no, unit_no, word
     """).fetchall()
 
