@@ -55,12 +55,11 @@ def _choose(parts: list[Part], wanted: str | int | None) -> Part:
     names = ", ".join(f"'{part.name}'" for part in parts)
     if wanted is None:
         found = next((part for part in parts if part.is_visible), None)
-    elif isinstance(wanted, int):
-        found = parts[wanted - 1] if 0 < wanted <= len(parts) else None
     else:
-        exact = [part for part in parts if part.name == wanted]
-        alike = [part for part in parts if part.name.strip().casefold() == wanted.strip().casefold()]
-        found = next(iter(exact or alike), None)
+        exact = [part for part in parts if part.name == str(wanted)]
+        alike = [part for part in parts if part.name.strip().casefold() == str(wanted).strip().casefold()]
+        at = [part for position, part in enumerate(parts, start=1) if position == wanted]
+        found = next(iter(exact or alike or at), None)
     if found is None:
         what = "no visible sheet" if wanted is None else f"no sheet {wanted!r}"
         raise Refused("no_sheet", f"the workbook has {what}; it has {names or 'none'}",

@@ -159,6 +159,6 @@ def _parse(package: zipfile.ZipFile, name: str, parser: Any) -> None:
             while chunk := content.read(_CHUNK_BYTES):
                 parser.Parse(chunk, False)
             parser.Parse(b"", True)
-    except (expat.ExpatError, KeyError):
+    except (expat.ExpatError, LookupError, ValueError):  # also an encoding nobody knows, a part that is not there
         raise Refused("damaged_workbook", f"part {PurePosixPath(name).name} of the workbook is missing or broken",
                       _SEND_AGAIN) from None

@@ -1,0 +1,143 @@
+"""The feeds that are shipped: each loads, none overlaps, identifiers never stay, and real third-party files are read.
+
+Belongs here: feeds/*.yml. Does not belong here: the model of a feed (test_feed.py), the readers, the samples.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ingestion.conform import conform
+from ingestion.feed import FEEDS_DIR, Feed, load_feeds
+from ingestion.instruments import SEEDS_DIR, permitted_answers
+from tests.ingestion.conftest import KEYS, MOMENT, Conformed
+
+SHIPPED = {
+    "cms_hcahps_public", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "hcahps_xml", "org_units", "press_ganey_hcahps",
+    "rl6_feedback", "synthea_encounters", "tuva_encounter_counts",
+}
+# One file name per way a feed's files are called, in a folder too.
+NAMES = {
+    "in/HCAHPS-State.csv": "cms_hcahps_public", "HCAHPS-National_2026.csv": "cms_hcahps_public",
+    "encounter_counts_202609_20261006.xlsx": "encounter_counts", "encounters_daily_202609_20261002.csv": "encounter_counts_daily",
+    "F2_Encounter_202609_20261007.ndjson": "fhir_encounters", "x/synthea_fhir_Encounter.ndjson": "fhir_encounters",
+    "hcahps_000003_202501_20250214_v2.xml": "hcahps_xml", "org_units_20250620.csv": "org_units",
+    "pg_hcahps_r1_202501_20250212.txt": "press_ganey_hcahps", "rl6_feedback_202609_20261003.csv": "rl6_feedback",
+    "x/synthea_encounters.csv": "synthea_encounters", "tuva_encounter_counts_monthly.csv": "tuva_encounter_counts",
+}
+IDENTIFYING = re.compile(r"(?i)name|phone|e-?mail|mrn|subject|patient mrn|involved staff|complainant|display$")
+PLACE_NAMES = {"$.serviceProvider.display", "$.location[-1].location.display", "FacilityName", "UnitName", "header/provider-name"}
+
+
+@pytest.fixture(scope="module")
+def feeds() -> dict[str, Feed]:
+    return load_feeds()
+
+
+def read(feed: Feed, path: Path, tmp_path: Path) -> Conformed:
+    out, restricted = tmp_path / "raw.parquet", tmp_path / "text.parquet"
+    return Conformed(conform(feed, path, "0123456789abcdef", MOMENT, KEYS, out, restricted), out, restricted)
+
+
+def test_all_shipped_feeds_load(feeds):
+    assert SHIPPED <= set(feeds)
+
+
+@pytest.mark.parametrize("path", sorted(FEEDS_DIR.glob("*.yml")), ids=lambda path: path.stem)
+def test_a_feed_opens_with_one_or_two_lines_about_it(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    n_comments = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    assert 1 <= n_comments <= 2
+    assert lines[n_comments] == f"feed: {path.stem}"
+
+
+@pytest.mark.parametrize(("name", "feed"), NAMES.items())
+def test_a_file_belongs_to_exactly_one_feed(feeds, name, feed):
+    assert [one for one in feeds if feeds[one].matches(name)] == [feed]
+
+
+def test_every_header_that_identifies_people_is_hashed_or_dropped(feeds):
+    kept = [
+        f"{feed.feed}.{name}" for feed in feeds.values() for name, spec in feed.columns.items()
+        if spec.privacy == "none" and any(IDENTIFYING.search(header) for header in set(spec.source) - PLACE_NAMES)
+    ]
+    assert kept == []
+    purposes = {spec.privacy for feed in feeds.values() for spec in feed.columns.values()}
+    assert purposes >= {"patient", "staff", "complainant", "encounter", "free_text", "drop"}
+
+
+@pytest.mark.parametrize(("layout", "instrument"), [("layout_2025", "HCAHPS-32"), ("layout_2018", "HCAHPS-29")])
+def test_question_columns_follow_the_form(feeds, layout, instrument):
+    """Q7 must be question 7 of the form; the five race boxes carry letters."""
+    with (SEEDS_DIR / "instrument_item.csv").open(encoding="utf-8", newline="") as rows:
+        form = {row["item_code"]: int(row["question_number"]) for row in csv.DictReader(rows) if row["instrument_id"] == instrument}
+    generation = next(one for one in feeds["press_ganey_hcahps"].items.generations if one.id == layout)
+    numbers = {item: int(re.fullmatch(r"Q(\d+)[A-E]?", header)[1]) for item, header in generation.columns.items()}
+    assert numbers == form
+    assert len(set(generation.columns.values())) == len(form)
+
+
+@pytest.mark.parametrize("name", ["press_ganey_hcahps", "hcahps_xml"])
+def test_generations_name_known_items_only(feeds, name):
+    known = set(permitted_answers("hcahps"))
+    generations = feeds[name].items.generations
+    assert all(set(one.columns) <= known for one in generations)
+    assert set().union(*(one.columns for one in generations)) == known
+
+
+def test_a_survey_file_that_is_neither_layout_is_refused(feeds, tmp_path):
+    path = tmp_path / "pg_hcahps_x.txt"
+    path.write_text("SURVEY_ID|CCN|UNIT|MRN|PATIENT_NAME|DISDATE|RECDATE|DISPOSITION|MODE|LANGUAGE|SEX|AGE|SERVICE_LINE|ADMIT_SOURCE|"
+                    "DISCH_STATUS|LAG|ADJSAMP|COMMENT|Q1\nA|1|W|SYN1|X|01/02/2025||8|Mail|English|1|3|2|1|01||INCLUDED||\n")
+    report = read(feeds["press_ganey_hcahps"], path, tmp_path).report
+    assert report.refused["rule"] == "missing_column"
+    assert "layout_2025" in report.refused["message"]
+
+
+def test_cms_files_become_benchmarks_with_reasons(feeds, shared, tmp_path):
+    state = read(feeds["cms_hcahps_public"], shared / "samples/cms/HCAHPS-State.csv", tmp_path)
+    assert (state.report.n_rows, state.report.n_quarantined) == (4032, 0)
+    values = Counter(reason for _, reason in state.rows("value, value_reason"))
+    assert values == {None: 4032 - 288, "NOT_AVAILABLE": 288}
+    assert {row[0] for row in state.rows("footnote") if row[0]} == {"5"}
+    assert set(state.rows("geography_level, period_start_on, period_end_on")) == {("state", date(2022, 10, 1), date(2023, 9, 30))}
+    national = read(feeds["cms_hcahps_public"], shared / "samples/cms/HCAHPS-National.csv", tmp_path)
+    assert set(national.rows("geography_level, geography_code")) == {("national", "US")}
+    assert national.report.n_accepted == 72
+
+
+def test_synthea_encounters_arrive_by_class(feeds, shared, tmp_path):
+    got = read(feeds["synthea_encounters"], shared / "samples/encounters/synthea_encounters.csv", tmp_path)
+    assert (got.report.n_rows, got.report.n_quarantined) == (654, 0)
+    with (shared / "samples/encounters/synthea_encounters.csv").open(encoding="utf-8", newline="") as rows:
+        expected = Counter((row["ENCOUNTERCLASS"], row["START"][:19].replace("T", " ")) for row in csv.DictReader(rows))
+    assert Counter((code, str(start)) for code, start in got.rows("class_code, start_at")) == expected
+    assert all(len(row[0]) == 32 for row in got.rows("encounter_id"))
+
+
+def test_fhir_timestamps_become_utc(feeds, shared, tmp_path):
+    got = read(feeds["fhir_encounters"], shared / "samples/encounters/synthea_fhir_Encounter.ndjson", tmp_path)
+    assert (got.report.n_rows, got.report.n_quarantined) == (75, 0)
+    assert Counter(row[0] for row in got.rows("class_code")) == {"AMB": 73, "EMER": 2}
+    first = got.rows("start_at, facility_code, status_code")[0]
+    assert (str(first[0]), *first[1:]) == ("1964-12-28 08:42:24", "MOUNT AUBURN HOSPITAL", "finished")  # 20:42:24+12:00 in the file
+
+
+def test_tuva_counts_keep_their_totals(feeds, shared, tmp_path):
+    path = shared / "samples/encounters/tuva_encounter_counts_monthly.csv"
+    got = read(feeds["tuva_encounter_counts"], path, tmp_path)
+    assert got.report.n_quarantined == 0
+    expected: Counter = Counter()
+    with path.open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows):
+            expected[row["ENCOUNTER_GROUP"], row["YEAR_MONTH"]] += int(row["CLAIM_COUNT"])
+    counted: Counter = Counter()
+    for group, month, n in got.rows("class_code, strftime(period_start_on, '%Y%m'), n_encounters"):
+        counted[group, month] += n
+    assert counted == expected
