@@ -68,12 +68,12 @@ def item_sql(item: str, headers: list[str] | None, permitted: tuple[int, ...], m
         return ColumnSql([], [f"null::tinyint as {item}"], [])
     text, value = identifier(headers[0]), f"v_{item}"
     codes = {str(code): code for code in permitted} | missing
+    loose = codes | {f"0{code}": code for code in permitted if 0 <= code <= 9}
     whens = " ".join(f"when {literal(code)} then ({number})::tinyint" for code, number in codes.items())
-    loose = " ".join(f"when {literal(code)} then ({number})::tinyint" for code, number in
-                     {**codes, **{f"0{c}": c for c in permitted if 0 <= c <= 9}, **{k.lower(): v for k, v in missing.items()}}.items())
-    # The second case is reached only by texts the first does not know: blanks around a code, leading zeros.
-    inner = (f"case {text} {whens} when '' then null else "
-             f"case when trim({text}) = '' then null else case trim({text}) {loose} else ({_BAD_ANSWER})::tinyint end end end")
+    known = ", ".join(f"{literal(code)}: ({number})::tinyint" for code, number in loose.items())
+    # Only a text the case does not know reaches the map: blanks around a code, leading zeros, small letters.
+    slow = f"coalesce(map {{{known}}}[upper(trim({text}))], ({_BAD_ANSWER})::tinyint)"
+    inner = f"case {text} {whens} when '' then null else case when trim({text}) <> '' then {slow} end end"
     typed = [f"case when {text} is null then null else {inner} end as {value}", f"{text} as t_{item}"]
     bad = f"{value} = {_BAD_ANSWER}"
     final = f"case when {bad} then (-1)::tinyint else {value} end as {item}"
@@ -85,8 +85,10 @@ def fault_list(faults: list[Fault]) -> str:
     if not faults:
         return f"[]::{FAULT_TYPE}"
     conditions = [f"coalesce({fault.condition}, false)" for fault in faults]
+    # The mask is written once over the list, not once per fault: planning the statement costs more than a small file.
     structs = ", ".join(f"case when {condition} then {_struct(fault)} end" for condition, fault in zip(conditions, faults, strict=True))
-    return (f"(case when {' or '.join(conditions)} then list_filter([{structs}], lambda f: f is not null) "
+    masked = f"lambda f: {{'rule': f.rule, 'column': f.\"column\", 'masked': {mask('f.text')}}}"
+    return (f"(case when {' or '.join(conditions)} then list_transform(list_filter([{structs}], lambda f: f is not null), {masked}) "
             f"else [] end)::{FAULT_TYPE}")
 
 
@@ -104,8 +106,7 @@ def mask(text: str) -> str:
 def _struct(fault: Fault) -> str:
     rule = literal(fault.rule) if fault.rule else "_problem"
     column = literal(fault.column) if fault.column else "null::varchar"
-    masked = mask(fault.text) if fault.text else "null::varchar"
-    return f"{{'rule': {rule}, 'column': {column}, 'masked': {masked}}}"
+    return f"{{'rule': {rule}, 'column': {column}, 'text': {fault.text or 'null::varchar'}}}"
 
 
 def _text(spec: ColumnSpec, headers: list[str] | None) -> str:

@@ -34,6 +34,7 @@ def write_samples(out_dir: Path, scale: str, seed: int, progress: Callable[[str]
     places = organisation.facilities(size, seed)
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as con:
         con.execute("set TimeZone = 'UTC'")
+        con.execute("set enable_progress_bar = false")  # it writes to stdout
         volumes.build(con, size, places, seed)
         organisation.write_org_units(inbox, size, places)
         workbook.write(inbox, con, size)

@@ -100,3 +100,17 @@ def test_empty_shape_equals_the_shape_of_data(conformed, tmp_path):
     shape = "select column_name, column_type from (describe from read_parquet('{}'))"
     assert duckdb.sql(shape.format(tmp_path / "empty.parquet")).fetchall() == duckdb.sql(shape.format(done.out)).fetchall()
     assert duckdb.sql(f"select count(*) from read_parquet('{tmp_path / 'empty.parquet'}')").fetchall() == [(0,)]
+
+
+def test_answers_keep_their_code_and_the_kinds_of_missing():
+    from ingestion.conform_sql import item_sql
+    from ingestion.instruments import MISSING_ANSWERS
+
+    given = ["1", " 2 ", "03", "M", "h", "S", "8", "", "  ", None, "7", "x", "1.0"]
+    part = item_sql("quiet", ["Q9"], (1, 2, 3, 4, 8), MISSING_ANSWERS)
+    rows = ", ".join("(null)" if one is None else f"('{one}')" for one in given)
+    fault = part.faults[0]
+    found = duckdb.sql(f"select {part.final[0]}, {fault.condition} from (select {', '.join(part.typed)} from (values {rows}) t(\"Q9\"))").fetchall()
+    assert [row[0] for row in found] == [1, 2, 3, -1, -2, -3, 8, None, None, None, -1, -1, -1]
+    assert [bool(row[1]) for row in found] == [False] * 10 + [True] * 3
+    assert fault.is_warning and fault.rule == "answer_not_permitted"
