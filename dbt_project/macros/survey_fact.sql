@@ -1,0 +1,158 @@
+{# The survey fact of one instrument family: newest versions, placed in our units, answers cleaned.
+
+   Rules (surveys.md sections 1, 6 and 8): the instrument follows the discharge date; an answer to an item that
+   the instrument lacks becomes null; the screener is believed over its dependants (rule A2); a complete with too
+   few answered items counts as a break-off. Delivered codes stay in staging; the two counters say what was changed.
+   Instruments are numbered inside (1 = oldest): comparing small integers is what keeps 10 million rows fast. #}
+
+{% macro survey_fact(family) -%}
+{%- set items = instrument_items()[family] -%}
+{%- set instruments = survey_instruments()[family] -%}
+with delivered as (
+{%- for feed in feeds_of_kind('survey', family) %}
+    select * from {{ ref('stg_' ~ feed) }} as s
+    where not exists (
+        select 1 from {{ ref('superseded_row') }} as x
+        where x.feed = '{{ feed }}' and x.delivery_id = s.delivery_id and x.row_number = s.row_number
+    )
+    {{ 'union all' if not loop.last }}
+{%- endfor %}
+),
+
+placed as (
+    select
+        d.*,
+        {{ instrument_number(instruments, 'd.discharge_on') }} as instrument_number,
+        u.unit_key,
+        coalesce(r.disposition_group, 'unknown') as delivered_group,
+        coalesce(r.is_ineligible, false) or coalesce(e.is_excluded, false) as is_ineligible,
+        b.disposition_code as break_off_code
+    from delivered as d
+    left join {{ ref('unit_lookup') }} as u
+        on u.feed = d.feed
+        and u.facility_code = coalesce(d.facility_code, '')
+        and u.unit_code = coalesce(d.unit_code, '')
+        and d.discharge_on between u.valid_from_on and u.valid_to_on
+    left join {{ ref('disposition') }} as r
+        on r.program_code = coalesce(d.program_code, '{{ family | upper }}') and r.disposition_code = d.disposition_code
+    left join (
+        select program_code, min(disposition_code) as disposition_code
+        from {{ ref('disposition') }} where disposition_group = 'break_off' group by program_code
+    ) as b on b.program_code = coalesce(d.program_code, '{{ family | upper }}')
+    left join {{ ref('survey_exclusion') }} as e
+        on e.discharge_status_code = case when length(d.discharge_status_code) = 1 then '0' || d.discharge_status_code else d.discharge_status_code end
+),
+
+counted as (
+    select
+        *,
+        {{ count_answered(items, instruments, 'counted_in') }} as n_completeness_answered,
+        {{ count_screened_out(items) }} as n_screened_out,
+        {{ count_off_instrument(items, instruments) }} as n_off_instrument,
+        case instrument_number
+            {%- for one in instruments %} when {{ loop.index }} then {{ one.n_items_for_complete or 0 }}{% endfor %}
+            else 0 end as n_minimum
+    from placed
+),
+
+judged as (
+    select
+        *,
+        case when delivered_group = 'complete' and n_completeness_answered < n_minimum
+            then 'break_off' else delivered_group end as disposition_group
+    from counted
+)
+
+select
+    feed, delivery_id, row_number, survey_id,
+    case instrument_number
+        {%- for one in instruments %} when {{ loop.index }} then '{{ one.instrument_id }}'{% endfor %} end as instrument_id,
+    unit_key,
+    discharge_on,
+    {{ month_start('discharge_on') }} as month_start_on,
+    received_on,
+    disposition_code as delivered_disposition_code,
+    case when disposition_group <> delivered_group then break_off_code else disposition_code end as disposition_code,
+    disposition_group,
+    mode_code, language_code, sex_code, age_code, service_line_code, admission_source_code, discharge_status_code, lag_days,
+    coalesce(is_in_official_sample, true) as is_in_official_sample,
+    is_ineligible,
+    disposition_group = 'complete' and not is_ineligible as is_complete,
+    disposition_group = 'complete' and not is_ineligible and coalesce(is_in_official_sample, true)
+        and instrument_number is not null as is_scored,
+    cast(n_completeness_answered as smallint) as n_completeness_answered,
+    cast(n_screened_out as smallint) as n_screened_out,
+    cast(n_off_instrument as smallint) as n_off_instrument
+    {%- for item in items %},
+    {{ cleaned_answer(item, instruments) }} as {{ item.item_code }}
+    {%- endfor %}
+from judged
+{%- endmacro %}
+
+{# Why the answers of a survey do not enter the scores; null when they do. Derived where it is asked for: a text column
+   of 10 million rows costs half a second to write. #}
+{% macro exclusion_reason() -%}
+case
+    when not is_in_official_sample then 'NOT_IN_OFFICIAL_SAMPLE'
+    when is_ineligible then 'INELIGIBLE'
+    when disposition_group = 'unknown' then 'UNKNOWN_DISPOSITION'
+    when disposition_group = 'break_off' then 'BREAK_OFF'
+    when disposition_group <> 'complete' then 'NOT_ANSWERED'
+    when instrument_id is null then 'NO_INSTRUMENT'
+end
+{%- endmacro %}
+
+{# 1 for the oldest instrument, null before its first day. #}
+{% macro instrument_number(instruments, day) -%}
+case
+    {%- for one in instruments %}
+    when {{ day }} >= date '{{ one.valid_from_on }}'{% if one.valid_to_on %} and {{ day }} <= date '{{ one.valid_to_on }}'{% endif %} then {{ loop.index }}
+    {%- endfor %}
+end
+{%- endmacro %}
+
+{# Condition: the instrument asks the item. #}
+{% macro is_asked(item, instruments) -%}
+instrument_number in ({{ instrument_numbers(item.instruments, instruments) | join(', ') }})
+{%- endmacro %}
+
+{% macro instrument_numbers(ids, instruments) -%}
+{%- set numbers = [] -%}
+{%- for one in instruments -%}
+    {%- if one.instrument_id in ids -%}{%- do numbers.append(loop.index) -%}{%- endif -%}
+{%- endfor -%}
+{{ return(numbers) }}
+{%- endmacro %}
+
+{# Condition: the screener says the item does not apply, and it is answered all the same. #}
+{% macro is_screened_out(item) -%}
+{{ item.screener_item_code }} in ({{ item.skip_codes | join(', ') }}) and {{ item.item_code }} >= 0
+{%- if item.extra_codes %} and {{ item.item_code }} not in ({{ item.extra_codes | join(', ') }}){% endif %}
+{%- endmacro %}
+
+{% macro cleaned_answer(item, instruments) -%}
+case when {{ is_asked(item, instruments) }}{% if item.screener_item_code %} and not coalesce({{ is_screened_out(item) }}, false){% endif %} then {{ item.item_code }} end
+{%- endmacro %}
+
+{# Answered = a code of the item's own, not one of the negative codes for missing. #}
+{% macro count_answered(items, instruments, list) -%}
+case instrument_number
+{%- for one in instruments %}
+    when {{ loop.index }} then 0
+    {%- for item in items if one.instrument_id in item[list] %} + case when {{ item.item_code }} >= 0 then 1 else 0 end{% endfor %}
+{%- endfor %}
+    else 0 end
+{%- endmacro %}
+
+{% macro count_screened_out(items) -%}
+0{% for item in items if item.screener_item_code %} + case when {{ is_screened_out(item) }} then 1 else 0 end{% endfor %}
+{%- endmacro %}
+
+{% macro count_off_instrument(items, instruments) -%}
+case
+{%- for one in instruments %}
+    when instrument_number = {{ loop.index }} then 0
+    {%- for item in items if one.instrument_id not in item.instruments %} + case when {{ item.item_code }} >= 0 then 1 else 0 end{% endfor %}
+{%- endfor %}
+    else 0{% for item in items %} + case when {{ item.item_code }} >= 0 then 1 else 0 end{% endfor %} end
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{# Which rows of a feed a newer delivery made obsolete. Newest: delivery_order, then row_number. #}
+
+{# Older rows with the same business key. #}
+{% macro rows_of_older_versions(feed, key) -%}
+select '{{ feed }}' as feed, delivery_id, row_number, 'NEWER_VERSION' as rule,
+    superseded_by_delivery_id, superseded_by_row_number
+from (
+    select
+        s.delivery_id, s.row_number,
+        row_number() over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as version,
+        first_value(s.delivery_id) over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as superseded_by_delivery_id,
+        first_value(s.row_number) over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as superseded_by_row_number
+    from (
+        select delivery_id, row_number, {{ key | join(', ') }}, {{ hash(key) }} as key_hash from {{ ref('stg_' ~ feed) }}
+    ) as s
+    inner join (
+        select {{ hash(key) }} as key_hash from {{ ref('stg_' ~ feed) }} group by 1 having count(*) > 1
+    ) as r on r.key_hash = s.key_hash
+    inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = s.delivery_id
+) as v
+where version > 1
+{%- endmacro %}
+
+{# All rows of older deliveries of a scope that a newer delivery holds too; no columns: the whole feed is one scope. #}
+{% macro rows_of_replaced_scopes(feed, columns) -%}
+select '{{ feed }}' as feed, s.delivery_id, s.row_number, 'SCOPE_REPLACED' as rule,
+    o.newest_delivery_id as superseded_by_delivery_id, cast(null as bigint) as superseded_by_row_number
+from {{ ref('stg_' ~ feed) }} as s
+inner join (
+    select *
+    from (
+        select
+            c.*, d.delivery_order,
+            max(d.delivery_order) over ({{ partition(columns) }}) as newest_order,
+            first_value(c.delivery_id) over ({{ partition(columns) }} order by d.delivery_order desc) as newest_delivery_id
+        from (select distinct {{ (columns + ['delivery_id']) | join(', ') }} from {{ ref('stg_' ~ feed) }}) as c
+        inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = c.delivery_id
+    ) as versions
+    where delivery_order < newest_order
+) as o
+    on o.delivery_id = s.delivery_id
+    {%- for column in columns %} and o.{{ column }} is not distinct from s.{{ column }}{% endfor %}
+{%- endmacro %}
+
+{% macro prefixed(alias, columns) -%}
+{%- for column in columns %}{{ alias }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+{% macro partition(columns) -%}
+{%- if columns %}partition by {{ prefixed('c', columns) }}{% endif -%}
+{%- endmacro %}

@@ -1,0 +1,34 @@
+-- The cube that surveys are scored from. Counted per column first, then turned to rows: on 10 million surveys that
+-- takes a third of the time of turning first (measured). Only answers of the item's scale are counted.
+{%- for family in survey_families() %}
+{%- set columns = [] %}
+{{ 'with' if loop.first }} counted_{{ family }} as (
+    select
+        instrument_id, unit_key, month_start_on
+        {%- for item in instrument_items()[family] %}
+        {%- for answer in item.answers %}
+        {%- do columns.append(item.item_code ~ '__' ~ answer) %},
+        count(case when {{ item.item_code }} = {{ answer }} then 1 end) as {{ columns[-1] }}
+        {%- endfor %}
+        {%- endfor %}
+    from {{ ref('fct_survey_' ~ family) }}
+    where is_scored
+    group by instrument_id, unit_key, month_start_on
+),
+
+turned_{{ family }} as (
+    {{ unpivot('counted_' ~ family, ['instrument_id', 'unit_key', 'month_start_on'], columns, 'item_answer', 'n') }}
+){{ ',' if not loop.last }}
+{%- endfor %}
+{% for family in survey_families() %}
+select
+    instrument_id, unit_key, month_start_on,
+    'all' as segment_type,
+    'all' as segment_value,
+    {{ dbt.split_part('item_answer', "'__'", 1) }} as item_code,
+    cast({{ dbt.split_part('item_answer', "'__'", 2) }} as smallint) as answer,
+    n
+from turned_{{ family }}
+where n > 0
+{{ 'union all' if not loop.last }}
+{%- endfor %}

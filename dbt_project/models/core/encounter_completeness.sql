@@ -1,0 +1,101 @@
+-- Which months of encounters can be trusted: every facility and class from the first month it was seen to the newest
+-- month that any encounter delivery holds, or to the facility's closing.
+-- A month of counts is complete when the newest delivery that holds it came after the month's end. Daily and visit
+-- feeds are complete when any delivery of the facility came after the month's end: a rare class need not occur.
+with record as (
+    select e.*, d.delivered_at
+    from {{ ref('fct_encounter') }} as e
+    inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = e.delivery_id
+),
+
+counted as (
+    select * from record where is_counted
+),
+
+last_month as (
+    select {{ month_start('max(delivered_at)') }} as month_start_on from record
+),
+
+delivered as (
+    select
+        facility_id, encounter_class, month_start_on,
+        cast(sum(n_encounters) as bigint) as n_encounters,
+        max(delivered_at) as last_delivered_at,
+        max(case when is_partial then 1 else 0 end) as is_partial,
+        max(case when grain = 'month' then 1 else 0 end) as is_monthly
+    from counted
+    group by facility_id, encounter_class, month_start_on
+),
+
+-- How far the daily and visit feeds of a facility reach, whatever the class and whether a record counts.
+running as (
+    select facility_id, feed, month_start_on, max(max(delivered_at)) over (partition by facility_id, feed) as last_delivered_at
+    from record
+    where grain <> 'month'
+    group by facility_id, feed, month_start_on
+),
+
+-- A cell that says n/a: the feed speaks of the month but not of all of it.
+not_reported as (
+    select distinct facility_id, encounter_class, month_start_on from record where rule = 'NOT_REPORTED'
+),
+
+seen as (
+    select c.facility_id, c.encounter_class, c.feed, c.grain, min(c.month_start_on) as first_month_on
+    from counted as c
+    group by c.facility_id, c.encounter_class, c.feed, c.grain
+),
+
+closing as (
+    select facility_id, max(valid_to_on) as closed_on from {{ ref('unit_mapping') }} group by facility_id
+),
+
+expected as (
+    select s.facility_id, s.encounter_class, m.month_start_on
+    from (select facility_id, encounter_class, min(first_month_on) as first_month_on from seen group by facility_id, encounter_class) as s
+    cross join (select distinct month_start_on from counted) as m
+    cross join last_month as l
+    left join closing as c on c.facility_id = s.facility_id
+    where m.month_start_on >= s.first_month_on
+        and m.month_start_on <= l.month_start_on
+        and m.month_start_on <= coalesce(c.closed_on, date '9999-12-31')
+        and s.facility_id <> 'unassigned'
+    union
+    -- Nobody knows what to expect of unmapped codes; what came is judged by its own dates.
+    select d.facility_id, d.encounter_class, d.month_start_on
+    from delivered as d cross join last_month as l
+    where d.facility_id = 'unassigned' and d.month_start_on <= l.month_start_on
+),
+
+reach as (
+    select s.facility_id, s.encounter_class, r.month_start_on, max(r.last_delivered_at) as last_delivered_at
+    from seen as s
+    inner join running as r on r.facility_id = s.facility_id and r.feed = s.feed
+    where s.grain <> 'month'
+    group by s.facility_id, s.encounter_class, r.month_start_on
+),
+
+judged as (
+    select
+        e.facility_id, e.encounter_class, e.month_start_on,
+        coalesce(d.n_encounters, 0) as n_encounters,
+        case when d.is_monthly = 1 then d.last_delivered_at else r.last_delivered_at end as last_delivered_at,
+        case
+            when d.facility_id is null and r.facility_id is null then 'NOT_DELIVERED'
+            when d.is_partial = 1 then 'PARTIAL'
+            when n.facility_id is not null then 'NOT_REPORTED'
+            when cast(case when d.is_monthly = 1 then d.last_delivered_at else r.last_delivered_at end as date)
+                > {{ month_end('e.month_start_on') }} then 'COMPLETE'
+            else 'DELIVERED_BEFORE_MONTH_END'
+        end as state
+    from expected as e
+    left join delivered as d
+        on d.facility_id = e.facility_id and d.encounter_class = e.encounter_class and d.month_start_on = e.month_start_on
+    left join not_reported as n
+        on n.facility_id = e.facility_id and n.encounter_class = e.encounter_class and n.month_start_on = e.month_start_on
+    left join reach as r
+        on r.facility_id = e.facility_id and r.encounter_class = e.encounter_class and r.month_start_on = e.month_start_on
+)
+
+select *, state = 'COMPLETE' as is_complete
+from judged

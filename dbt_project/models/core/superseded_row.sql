@@ -1,0 +1,33 @@
+-- Rows of earlier deliveries that a newer one replaced: what core leaves out, and what a trace shows.
+-- A key that occurs once needs no ranking, so keys that occur twice are found first by a narrow aggregate over
+-- hashes; only their rows are ranked. Equal hashes of different keys do no harm: ranking uses the keys.
+with replaced as (
+{%- set parts = [] %}
+{%- for name, feed in feeds().items() %}
+    {%- for columns in feed.scopes + ([[]] if feed.is_whole_replaced else []) %}
+    {%- do parts.append(1) %}
+    {{ 'union all' if parts | length > 1 }}
+    {{ rows_of_replaced_scopes(name, columns) }}
+    {%- endfor %}
+    {%- if feed.business_key %}
+    {%- do parts.append(1) %}
+    {{ 'union all' if parts | length > 1 }}
+    {{ rows_of_older_versions(name, feed.business_key) }}
+    {%- endif %}
+{%- endfor %}
+{%- if not parts %}
+    select cast(null as varchar) as feed, cast(null as varchar) as delivery_id, cast(null as bigint) as row_number,
+        cast(null as varchar) as rule, cast(null as varchar) as superseded_by_delivery_id,
+        cast(null as bigint) as superseded_by_row_number
+    where 1 = 0
+{%- endif %}
+),
+
+ranked as (
+    select *, row_number() over (partition by feed, delivery_id, row_number order by rule) as nth
+    from replaced
+)
+
+select feed, delivery_id, row_number, rule, superseded_by_delivery_id, superseded_by_row_number
+from ranked
+where nth = 1

@@ -1,0 +1,30 @@
+-- Codes that no row of the org_unit feeds maps, with what hangs on them: what to add there.
+with placed as (
+    {%- for feed in feeds_of_kind('survey') %}
+    select f.feed, 'survey' as source_kind, s.facility_code as source_facility_code, s.unit_code as source_unit_code,
+        u.facility_id, f.discharge_on as used_on
+    from {{ ref('fct_survey') }} as f
+    inner join (
+        select distinct unit_key, facility_id from {{ ref('unit_lookup') }} where unit_id = 'unassigned'
+    ) as u on u.unit_key = f.unit_key
+    inner join {{ ref('stg_' ~ feed) }} as s on s.delivery_id = f.delivery_id and s.row_number = f.row_number
+    where f.feed = '{{ feed }}'
+    union all
+    {%- endfor %}
+    select feed, 'complaint' as source_kind, source_facility_code, source_unit_code, facility_id, received_on as used_on
+    from {{ ref('fct_complaint') }} where unit_id = 'unassigned'
+    union all
+    select feed, source_kind, source_facility_code, source_unit_code, facility_id, counted_on
+    from {{ ref('fct_encounter') }} where unit_id = 'unassigned' and counted_on is not null
+)
+
+select
+    feed, source_kind,
+    coalesce(source_facility_code, '(none)') as source_facility_code,
+    coalesce(source_unit_code, '(none)') as source_unit_code,
+    facility_id,
+    count(*) as n_rows,
+    min(used_on) as first_used_on,
+    max(used_on) as last_used_on
+from placed
+group by feed, source_kind, coalesce(source_facility_code, '(none)'), coalesce(source_unit_code, '(none)'), facility_id

@@ -1,0 +1,20 @@
+-- Rows of every delivery by what became of them. Totals stand under rule '(all)'; rows by rule do not add up to them,
+-- a row can break two rules. rows delivered = accepted + quarantined is tested.
+with told as (
+    select delivery_id, outcome, '(all)' as rule, '(all)' as column_name, n_rows
+    from (
+        select delivery_id, n_rows as delivered, n_accepted as accepted, n_quarantined as quarantined
+        from {{ source('warehouse', 'delivery') }}
+    )
+    unpivot (n_rows for outcome in (delivered, accepted, quarantined))
+    union all
+    select delivery_id, outcome, rule, column_name, n_rows
+    from {{ ref('delivery_rows') }}
+    where rule <> '(all)'
+)
+
+select
+    d.delivery_id, d.feed, d.kind, d.status, d.reason, d.delivered_at,
+    t.outcome, t.rule, t.column_name, t.n_rows
+from told as t
+inner join {{ source('warehouse', 'delivery') }} as d using (delivery_id)

@@ -1,0 +1,78 @@
+-- The months of every series, and how whole the windows are that end in them. A series has no gaps: from the first
+-- month with data of its kind to the newest one, at most 20 years (a date typed wrongly must not make centuries).
+-- Months are numbered year x 12 + month - 1.
+with data_month as (
+    select 'survey' as kind, unit_key, {{ month_number('month_start_on') }} as month_number
+    from {{ ref('survey_counts') }} where n_sampled > 0
+    union
+    select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
+    union
+    select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_encounter_count') }}
+),
+
+-- Nothing dated later than the newest delivery of its kind is believed.
+newest_delivery as (
+    select kind, {{ month_number('max(delivered_at)') }} as month_number
+    from {{ source('warehouse', 'delivery') }}
+    where status = 'accepted' and kind in ('survey', 'complaint')
+    group by kind
+),
+
+span as (
+    select
+        d.kind, e.entity_number,
+        min(d.month_number) as first_month, max(d.month_number) as last_month,
+        max({{ month_number("coalesce(e.closed_on, date '9999-12-31')") }}) as closing_month
+    from data_month as d
+    inner join newest_delivery as n on n.kind = d.kind and d.month_number <= n.month_number
+    inner join {{ ref('kpi_entity') }} as e using (unit_key)
+    group by all
+),
+
+series as (
+    select
+        s.kind, s.entity_number, s.first_month,
+        unnest(range(greatest(s.first_month, l.last_month - 239), greatest(s.last_month, least(l.last_month, s.closing_month)) + 1)) as month_number
+    from span as s
+    inner join (select kind, max(last_month) as last_month from span group by kind) as l using (kind)
+),
+
+-- Whole months per measure: for rates all expected encounters of the measure's classes, for surveys any sampled
+-- survey. Units and service lines are as whole as their facility; facility null is the enterprise.
+whole as (
+    select m.measure_id, c.facility_id, {{ month_number('c.month_start_on') }} as month_number
+    from {{ ref('encounter_completeness') }} as c
+    inner join {{ source('definition', 'measure_encounter_class') }} as m using (encounter_class)
+    group by grouping sets ((m.measure_id, c.facility_id, c.month_start_on), (m.measure_id, c.month_start_on))
+    having bool_and(c.is_complete)
+    union all
+    select null, u.facility_id, {{ month_number('s.month_start_on') }}
+    from {{ ref('survey_counts') }} as s
+    inner join {{ ref('dim_unit') }} as u using (unit_key)
+    where s.n_sampled > 0
+    group by grouping sets ((u.facility_id, s.month_start_on), (s.month_start_on))
+),
+
+entity as (
+    select distinct entity_number, facility_id from {{ ref('kpi_entity') }}
+),
+
+marked as (
+    select s.kind, k.measure_id, s.entity_number, s.first_month, s.month_number, w.month_number is not null as is_whole
+    from series as s
+    inner join entity as e using (entity_number)
+    left join (select distinct measure_id from {{ source('definition', 'measure_encounter_class') }}) as k on s.kind = 'complaint'
+    left join whole as w
+        on w.measure_id is not distinct from k.measure_id and w.facility_id is not distinct from e.facility_id
+        and w.month_number = s.month_number
+)
+
+select
+    m.kind, m.measure_id, m.entity_number, m.month_number::integer as month_number,
+    m.is_whole,
+    m.first_month <= m.month_number // 3 * 3
+        and count(*) filter (is_whole) over (partition by m.kind, m.measure_id, m.entity_number, m.month_number // 3) = 3 as is_quarter_whole,
+    m.first_month <= m.month_number - 11
+        and count(*) filter (is_whole) over (
+            partition by m.kind, m.measure_id, m.entity_number order by m.month_number rows between 11 preceding and current row) = 12 as is_rolling_whole
+from marked as m

@@ -1,0 +1,47 @@
+-- No row is lost or made: what the ledger says of a delivery is what its Parquet holds, what is staged and not
+-- superseded is what the facts hold. A join that repeats or drops rows shows here.
+{%- set facts = {'complaint': 'current_complaint', 'encounter': 'fct_encounter', 'encounter_count': 'fct_encounter', 'benchmark': 'current_benchmark'} %}
+with outcome as (
+    select
+        delivery_id,
+        coalesce(sum(n_rows) filter (outcome = 'accepted' and rule = '(all)'), 0) as n_staged,
+        coalesce(sum(n_rows) filter (outcome = 'quarantined' and rule = '(all)'), 0) as n_quarantined
+    from {{ ref('delivery_rows') }}
+    group by delivery_id
+),
+
+staged as (
+    select feed, sum(n_rows) as n from {{ ref('delivery_rows') }} where outcome = 'accepted' and rule = '(all)' group by feed
+),
+
+superseded as (
+    select feed, count(*) as n, count(distinct delivery_id || ':' || row_number) as n_distinct from {{ ref('superseded_row') }} group by feed
+),
+
+kept as (
+    select feed, count(*) as n from {{ ref('fct_survey') }} group by feed
+    {%- for model in facts.values() | unique %}
+    union all
+    select feed, count(*) from {{ ref(model) }} group by feed
+    {%- endfor %}
+)
+
+select 'delivered = staged + quarantined' as what, d.delivery_id as item, d.n_rows as expected, o.n_staged + o.n_quarantined as found
+from {{ source('warehouse', 'delivery') }} as d
+left join outcome as o using (delivery_id)
+where d.status = 'accepted' and d.n_rows > 0
+    and (d.n_rows, d.n_accepted, d.n_quarantined) is distinct from (o.n_staged + o.n_quarantined, o.n_staged, o.n_quarantined)
+union all
+select 'loaded deliveries are accepted ones', o.delivery_id, 0, o.n_staged
+from outcome as o
+left join {{ source('warehouse', 'delivery') }} as d using (delivery_id)
+where d.status is distinct from 'accepted'
+union all
+select 'staged - superseded = facts', s.feed, s.n - coalesce(x.n, 0), coalesce(k.n, 0)
+from staged as s
+inner join {{ source('warehouse', 'feed') }} as f using (feed)
+left join superseded as x using (feed)
+left join kept as k using (feed)
+where f.kind <> 'org_unit' and s.n - coalesce(x.n, 0) <> coalesce(k.n, 0)
+union all
+select 'superseded rows are listed once', feed, n, n_distinct from superseded where n <> n_distinct

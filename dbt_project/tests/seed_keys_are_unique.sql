@@ -1,0 +1,25 @@
+-- A repeated key in a code table multiplies facts wherever it is joined. Texts compare as they are joined:
+-- trimmed and without case.
+{% set keys = {
+    'instrument': ['instrument_id'],
+    'instrument_item': ['instrument_id', 'item_code'],
+    'item_extra_code': ['item_code', 'code'],
+    'scale_answer': ['scale_id', 'answer'],
+    'disposition': ['program_code', 'disposition_code'],
+    'encounter_class_map': ['source_system', 'source_code'],
+    'footnote': ['file_family', 'footnote_code'],
+    'garwood_limit': ['confidence', 'n_events'],
+    'public_measure_map': ['public_measure_id'],
+    'survey_exclusion': ['discharge_status_code'],
+    'grievance_rule': ['rule_number'],
+} %}
+{% for seed, columns in keys.items() %}
+select
+    '{{ seed }}' as seed_name,
+    {% for column in columns %}lower(trim(cast({{ column }} as varchar))){% if not loop.last %} || ' / ' || {% endif %}{% endfor %} as seed_key,
+    count(*) as n_rows
+from {{ ref(seed) }}
+group by 1, 2
+having count(*) > 1
+{% if not loop.last %}union all{% endif %}
+{% endfor %}
