@@ -1,0 +1,108 @@
+"""Extra expectations of a feed, run on the rows of every single delivery.
+
+Belongs here: turning `extra:` entries into GX expectations and their results into plain numbers.
+Does not belong here: the generated suite (suite.py).
+
+Every result passes `outcome`, which keeps counts only. GX itself would show example values, the
+minimum of a column, or a database error that quotes a cell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingestion.sql import literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from expectations.duckdb_engine import DuckDBDatasource
+    from expectations.settings import Extra
+    from expectations.verdict import DeliveryRaw
+
+# Types whose observed value is a count or an aggregate of numbers; of the others it would be a cell of the delivery.
+_COUNTING = {
+    "unexpected_rows", "expect_column_unique_value_count_to_be_between", "expect_column_proportion_of_unique_values_to_be_between",
+    "expect_table_row_count_to_be_between", "expect_column_mean_to_be_between", "expect_column_sum_to_be_between",
+}
+_ERROR_LINE = re.compile(r"^([\w.]*(?:Error|Exception))\b", re.MULTILINE)
+_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True, "include_unexpected_rows": False}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an extra found in one delivery: numbers only. `error` names the kind of error, never its text."""
+
+    extra: Extra
+    is_met: bool
+    n_unexpected: int | None = None
+    unexpected_pct: float | None = None
+    observed: float | int | None = None
+    error: str | None = None
+
+    def say(self) -> str:
+        """The sentence for an extra that was not met."""
+        what = self.extra.note or f"{self.extra.type}{f' on {self.extra.column}' if self.extra.column else ''}"
+        if self.error:
+            return f"{what}: could not be evaluated ({self.error}); check the extra in the feed's definition"
+        if self.n_unexpected is not None and self.unexpected_pct is not None:
+            return f"{what}: not met by {self.n_unexpected} rows ({self.unexpected_pct:.1f} %)"
+        return f"{what}: not met{f', observed {self.observed:g}' if self.observed is not None else ''}"
+
+
+def run_extras(con: DuckDBPyConnection, source: DuckDBDatasource, delivery: DeliveryRaw, extras: list[Extra]) -> list[Outcome]:
+    """The outcome of each extra on one delivery, in the order of `extras`."""
+    batches: dict[str, Any] = {}
+    return [_run(batches.setdefault(extra.rows, None) or _batch(con, source, delivery, extra.rows, batches), extra) for extra in extras]
+
+
+def _batch(con: DuckDBPyConnection, source: DuckDBDatasource, delivery: DeliveryRaw, rows: str, batches: dict[str, Any]) -> Any:
+    table = f"rows_{rows}_{delivery.delivery_id}"
+    condition = " where len(problems) = 0" if rows == "accepted" else ""
+    con.execute(f'create or replace view "{table}" as select * exclude (problems, warnings), len(problems) > 0 as is_quarantined '
+                f"from read_parquet({literal(str(delivery.path))}){condition}").fetchall()
+    asset = source.add_table_asset(f"{delivery.feed}_{table}", table_name=table)
+    batches[rows] = asset.add_batch_definition_whole_table("rows").get_batch()
+    return batches[rows]
+
+
+def _run(batch: Any, extra: Extra) -> Outcome:
+    try:
+        result = batch.validate(_expectation(extra), result_format=_COUNTS_ONLY)
+    except Exception as error:  # noqa: BLE001 - whatever a user's extra raises must hold this delivery and no other
+        return Outcome(extra, is_met=False, error=type(error).__name__)
+    return outcome(extra, result)
+
+
+def _expectation(extra: Extra) -> Any:
+    import great_expectations.expectations as gxe
+
+    common = {"severity": extra.severity, "meta": {"notes": extra.note} if extra.note else None}
+    if extra.sql is not None:
+        # GX fetches the unexpected rows; it shall see that they are there, not what they are.
+        return gxe.UnexpectedRowsExpectation(unexpected_rows_query=f"select 1 as is_unexpected from ({extra.sql.rstrip('; ')})", **common)
+    name = "".join(part.capitalize() for part in extra.type.split("_"))
+    return getattr(gxe, name)(**extra.kwargs, **common)
+
+
+def outcome(extra: Extra, result: Any) -> Outcome:
+    """The counts of a GX result, and nothing else of it."""
+    if error := _raised(result.exception_info):
+        return Outcome(extra, is_met=False, error=error)
+    facts = result.result or {}
+    observed = facts.get("observed_value")
+    is_count = extra.type in _COUNTING and isinstance(observed, (int, float)) and not isinstance(observed, bool)
+    return Outcome(extra, bool(result.success), facts.get("unexpected_count"), facts.get("unexpected_percent"), observed if is_count else None)
+
+
+def _raised(info: Any) -> str | None:
+    """The kind of error GX met, if any: its information is one record or one per metric."""
+    records = [info] if isinstance(info, dict) and "raised_exception" in info else list((info or {}).values())
+    for record in records:
+        if isinstance(record, dict) and record.get("raised_exception"):
+            names = _ERROR_LINE.findall(str(record.get("exception_traceback") or ""))
+            names = [name for name in names if name.startswith("_duckdb.")] or names  # the cause says more than what GX made of it
+            return names[-1].rsplit(".", 1)[-1] if names else "error"
+    return None
