@@ -1,0 +1,83 @@
+"""Running the job `warehouse` inside this process, against the instance of the home.
+
+Belongs here: opening the instance, executing, telling in sentences what failed.
+Does not belong here: deciding whether a run is due (run_command.py), the graph (definitions.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ingestion.home import Home
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent, Definitions, ExecuteInProcessResult
+
+
+@dataclass
+class JobOutcome:
+    """How a run ended. `seconds` by part: loading, landing, conforming, expectations, preparing, dbt, reporting, publishing."""
+
+    is_ok: bool
+    dagster_run_id: str | None = None
+    is_published: bool = False
+    failures: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run_job(
+    home: Home, inboxes: Sequence[str] = (), as_of: date | None = None, force: bool = False, progress: Callable[[str], None] = lambda _: None,
+    definitions: Definitions | None = None,
+) -> JobOutcome:
+    """Execute the job; the caller holds the home (pipeline.exclusive). Raises only for faults in definitions."""
+    started = time.monotonic()
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)  # says that a feed without deliveries has no check result
+    from orchestration.definitions import build_definitions
+    from orchestration.instance import PROCESS_TAG, close_dead_runs, forget_old_runs, open_instance
+    from orchestration.schedules import WAREHOUSE
+    from orchestration.warehouse import CALLER, Caller
+
+    job = (definitions or build_definitions(home, is_held=True)).resolve_job_def(WAREHOUSE.name)
+    caller = Caller(home.root, progress)
+    options = {"home": str(home.root), "inboxes": list(inboxes), "as_of": as_of.isoformat() if as_of else None, "force": force}
+    with open_instance(home) as instance:
+        close_dead_runs(instance)
+        caller.seconds["loading"] = round(time.monotonic() - started, 3)
+        token = CALLER.set(caller)
+        try:
+            result = job.execute_in_process(
+                instance=instance, raise_on_error=False, tags={PROCESS_TAG: str(os.getpid())},
+                run_config={"resources": {"warehouse": {"config": options}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        finally:
+            CALLER.reset(token)
+        forget_old_runs(instance)
+    return JobOutcome(result.success, result.run_id, _has_published(result), _failures(result), caller.seconds)
+
+
+def _has_published(result: ExecuteInProcessResult) -> bool:
+    from orchestration.publication import PUBLISHED
+
+    return any(event.asset_key == PUBLISHED for event in result.get_asset_materialization_events())
+
+
+def _failures(result: ExecuteInProcessResult) -> list[str]:
+    """One sentence per failed step; what failed before any step when none did."""
+    failed = [_sentence(event) for event in result.all_events if event.is_step_failure]
+    if failed or result.success:
+        return failed
+    return [event.message or "the run failed" for event in result.all_events if event.is_failure] or ["the run failed"]
+
+
+def _sentence(event: DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error.cause if data.error and data.error.cause else data.error
+    return f"step {event.step_key}: {error.message.strip() if error else 'failed'}"

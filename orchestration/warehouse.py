@@ -1,0 +1,115 @@
+"""What every step of the graph is given: the home, the options of the run, the right to work in it.
+
+Belongs here: the Dagster resource `warehouse`, what a caller inside this process hears of a run.
+Does not belong here: what the steps do (feed_assets.py, dbt_assets.py, publication.py).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from ingestion.home import Home
+from orchestration import pipeline
+from orchestration.settings import inboxes as settled_inboxes
+
+_PATIENCE = 3600.0  # seconds a run of the web page waits for `pxw run` to end
+_ASK_EVERY = 2.0
+
+
+def open_inboxes(home: Home, named: list[str] | None = None) -> list[str]:
+    """The inboxes of a run; the default one is made when nobody has put anything there yet."""
+    inboxes = settled_inboxes(home, named)
+    if inboxes == [str(home.root / "inbox")]:
+        (home.root / "inbox").mkdir(parents=True, exist_ok=True)
+    return inboxes
+
+
+@dataclass
+class Caller:
+    """Whoever runs the job inside this process: holds the home already, wants progress and times."""
+
+    home: Path
+    progress: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+CALLER: ContextVar[Caller | None] = ContextVar("pxw_caller", default=None)
+
+
+class Warehouse(dg.ConfigurableResource):
+    """One run's hold on a warehouse home."""
+
+    home: str = Field(description="Folder of the warehouse.")
+    inboxes: list[str] = Field(default_factory=list, description="Where to look for files; empty: what the settings say.")
+    as_of: str | None = Field(default=None, description="Build from the deliveries known at the end of this day (YYYY-MM-DD).")
+    force: bool = Field(default=False, description="Build and publish even when nothing has changed.")
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Warehouse"]:
+        """Hold the home while the run lasts, unless the caller holds it. Raises pipeline.Busy after an hour of waiting."""
+        caller = CALLER.get()
+        if caller is not None and caller.home == self.root.root:
+            yield self
+            return
+        with ExitStack() as stack:
+            self._wait(stack, context)
+            yield self
+
+    def _wait(self, stack: ExitStack, context: dg.InitResourceContext) -> None:
+        waited = 0.0
+        while True:
+            try:
+                stack.enter_context(pipeline.exclusive(self.root))
+                return
+            except pipeline.Busy as busy:
+                if waited >= _PATIENCE:
+                    raise
+                if waited == 0 and context.log:
+                    context.log.info(f"waiting: {busy}")
+            time.sleep(_ASK_EVERY)
+            waited += _ASK_EVERY
+
+    @property
+    def root(self) -> Home:
+        """The home as the plain functions want it."""
+        return Home(self.home)
+
+    @property
+    def day(self) -> date | None:
+        """`as_of` as a date. Raises ValueError for anything but YYYY-MM-DD."""
+        return date.fromisoformat(self.as_of) if self.as_of else None
+
+    def settled_inboxes(self) -> list[str]:
+        """Where this run looks for files."""
+        return open_inboxes(self.root, list(self.inboxes))
+
+    def progress(self, context: dg.AssetExecutionContext) -> Callable[[str], None]:
+        """Lines go to the log of the run and to the caller, if there is one."""
+        caller = CALLER.get()
+
+        def say(line: str) -> None:
+            context.log.info(line)
+            if caller:
+                caller.progress(line)
+
+        return say
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[dict[str, Any]]:
+        """Measure a part of a run in seconds, for the caller and for metadata."""
+        facts: dict[str, Any] = {}
+        started = time.monotonic()
+        try:
+            yield facts
+        finally:
+            facts["seconds"] = round(time.monotonic() - started, 3)
+            if caller := CALLER.get():
+                caller.seconds[part] = caller.seconds.get(part, 0.0) + facts["seconds"]
