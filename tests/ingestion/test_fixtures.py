@@ -1,0 +1,29 @@
+"""Every feed has at least one good file in fixtures/<feed>/: it is placed, conforms without a fault and gives rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingestion.conform import conform
+from ingestion.feed import load_feeds
+from tests.ingestion.conftest import KEYS, MOMENT
+
+FIXTURES = Path(__file__).parent / "fixtures"
+FEEDS = load_feeds()
+
+
+@pytest.mark.parametrize("name", sorted(FEEDS))
+def test_every_feed_has_a_fixture(name):
+    assert any((FIXTURES / name).glob("*")), f"tests/ingestion/fixtures/{name}/ holds no file"
+
+
+@pytest.mark.parametrize("path", sorted(p for p in FIXTURES.rglob("*") if p.is_file()), ids=lambda p: p.name)
+def test_a_fixture_is_placed_and_conforms_without_a_fault(path: Path, tmp_path):
+    owners = [name for name, feed in FEEDS.items() if feed.matches(path.name)]
+    assert owners == [path.parent.name]
+    report = conform(FEEDS[owners[0]], path, "fixture", MOMENT, KEYS, tmp_path / "raw.parquet", tmp_path / "text.parquet")
+    assert report.refused is None
+    assert (report.rules, report.warning_rules) == ({}, {})
+    assert report.n_accepted == report.n_rows > 0
