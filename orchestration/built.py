@@ -56,7 +56,9 @@ def deliveries_used(home: Home) -> list[dict[str, Any]]:
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         cursor = con.execute(
-            "select delivery_id, feed, sha256, strftime(delivered_at, '%Y-%m-%dT%H:%M:%SZ') as delivered_at, delivery_sequence, n_rows, n_accepted, "
-            f"n_quarantined from {literal(str(home.input / 'delivery.parquet'))} where status = 'accepted' order by delivery_order")
+            "select delivery_id, feed, sha256, strftime(delivered_at, '%Y-%m-%dT%H:%M:%SZ') as delivered_at, delivery_sequence, "
+            f"n_rows, n_accepted, n_quarantined from {literal(str(home.input / 'delivery.parquet'))} "
+            "where status = 'accepted' order by delivery_order"
+        )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -34,13 +34,16 @@ class _Commands(click.Group):
             from ingestion.ledger import LedgerBroken
             from ingestion.sources import SourceError
             from ingestion.strict_yaml import DefinitionError
+            from orchestration.built import NothingBuilt
+            from orchestration.dbt_manifest import ProjectBroken
             from orchestration.pipeline import Busy
             from orchestration.ui import PortTaken
 
+            told = (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken, NothingBuilt, ProjectBroken)
             if isinstance(error, Busy):
                 click.echo(f"pxw: {error}", err=True)
                 sys.exit(3)
-            if isinstance(error, (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken)):
+            if isinstance(error, told):
                 raise click.ClickException(str(error)) from None
             raise
 

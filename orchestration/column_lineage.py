@@ -89,7 +89,7 @@ def _tables(parents: Iterable[str], known: Mapping[str, Any]) -> list[str]:
 def _find(node: Any, parents: Mapping[str, Columns], known: Mapping[str, Any]) -> Found:
     try:
         return find_columns(node.compiled_code, {i: _location(known[i]) for i in parents}, parents)
-    except Exception as error:  # lineage describes; SQL its parser cannot follow must not fail a good build
+    except Exception as error:  # noqa: BLE001 - lineage describes; SQL its parser cannot follow must not fail a good build
         logging.getLogger(__name__).warning("no column lineage for %s: %s", node.name, str(error).splitlines()[0])
         return {}
 
@@ -148,7 +148,8 @@ def _columns(home: Home, parents: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     columns: dict[str, Columns] = {}
     with duckdb.connect(str(home.build_file), read_only=True) as con:
         for schema, table, column, data_type in con.execute(
-            "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal order by schema_name, table_name, column_index"
+            "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal "
+            "order by schema_name, table_name, column_index"
         ).fetchall():
             tables.setdefault((schema, table), {})[column] = data_type
         for unique_id, node in parents.items():

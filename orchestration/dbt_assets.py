@@ -30,7 +30,9 @@ STEP = "models"
 _WORTH_A_LINE = 2.0  # seconds a model takes before it is named while it runs
 
 
-def model_assets(manifest: Mapping[str, Any], translator: WarehouseTranslator, feeds: Mapping[str, Feed], project: Path) -> dg.AssetsDefinition:
+def model_assets(
+    manifest: Mapping[str, Any], translator: WarehouseTranslator, feeds: Mapping[str, Feed], project: Path,
+) -> dg.AssetsDefinition:
     """All models and seeds; always built whole, so a selection only says what is reported."""
 
     @dbt_assets(manifest=dict(manifest), dagster_dbt_translator=translator, name=STEP, pool=POOL)
@@ -108,9 +110,8 @@ def failure(result: DbtResult) -> dg.Failure:
     """Why the step failed, readable without opening a log."""
     failures: Iterable[str] = result.failures or ["dbt ended without saying why; see build/dbt/logs/dbt.log"]
     listed = "\n".join(f"- {line}" for line in failures)
-    return dg.Failure(
-        f"dbt: {len(result.failures)} failed, nothing is published\n{listed}", metadata={"failures": dg.MetadataValue.md(listed)}, allow_retries=False,
-    )
+    text = f"dbt: {len(result.failures)} failed, nothing is published\n{listed}"
+    return dg.Failure(text, metadata={"failures": dg.MetadataValue.md(listed)}, allow_retries=False)
 
 
 def _narrator(say: Callable[[str], None]) -> Callable[[Any], None]:

@@ -80,12 +80,14 @@ def raw_assets(feeds: Mapping[str, Feed], schemas: Mapping[str, dg.TableSchema])
             _report_new_files(context, name, landed)
             if raw_key(name) in context.selected_asset_keys:
                 yield dg.MaterializeResult(
-                    raw_key(name), metadata=_raw_metadata(own, reports.get(name, [])), data_version=_data_version(feed, own),
+                    raw_key(name), metadata=_raw_metadata(own, reports.get(name, [])),
+                    data_version=_version(feed.version, *(d.delivery_id for d in own if d.status == "accepted")),
                     check_results=_selected(context, feed_checks.results(home, feed, raw_key(name), own, reports.get(name, []))),
                 )
         if CATALOGUE in context.selected_asset_keys:
             yield dg.MaterializeResult(
-                CATALOGUE, metadata=_states(known), check_results=_selected(context, [feed_checks.placed(CATALOGUE, landed)]),
+                CATALOGUE, metadata=_states(known), data_version=_version(*(f"{d.delivery_id} {d.status} {d.order}" for d in known)),
+                check_results=_selected(context, [feed_checks.placed(CATALOGUE, landed)]),
             )
 
     return deliveries
@@ -111,7 +113,8 @@ def _report_new_files(context: dg.AssetExecutionContext, feed: str, landed: Land
     new = [entry for entry in landed.new if entry["feed"] == feed]
     if new:
         rows = [dg.TableRecord({"delivery": e["delivery_id"], "file": e["file_name"], "bytes": e["n_bytes"]}) for e in new[:100]]
-        context.log_event(dg.AssetMaterialization(inbox_key(feed), metadata={"n_new_files": len(new), "new_files": dg.MetadataValue.table(rows)}))
+        metadata = {"n_new_files": len(new), "new_files": dg.MetadataValue.table(rows)}
+        context.log_event(dg.AssetMaterialization(inbox_key(feed), metadata=metadata))
 
 
 def _raw_metadata(own: Sequence[Delivery], reports: Sequence[ConformReport]) -> dict[str, dg.MetadataValue | int]:
@@ -134,7 +137,6 @@ def _states(deliveries: Sequence[Delivery]) -> dict[str, int]:
     return {f"n_{state}": sum(d.status == state for d in deliveries) for state in ("accepted", "held", "refused")}
 
 
-def _data_version(feed: Feed, own: Sequence[Delivery]) -> dg.DataVersion:
-    """Changes with the accepted deliveries and the feed's definition, so the web page tells what is out of date."""
-    text = " ".join([feed.version, *sorted(d.delivery_id for d in own if d.status == "accepted")])
-    return dg.DataVersion(hashlib.sha256(text.encode()).hexdigest()[:16])
+def _version(*parts: str) -> dg.DataVersion:
+    """Changes with what it is made of, so the web page can tell which assets are out of date."""
+    return dg.DataVersion(hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16])

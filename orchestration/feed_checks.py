@@ -25,10 +25,11 @@ PLACED = "files_placed"
 
 def specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The checks of one feed."""
+    held = "No delivery is held by Great Expectations; a held one waits for `pxw release`."
     return [
         dg.AssetCheckSpec(ROWS, asset=asset, blocking=True, description="Rows delivered = accepted + quarantined, for every delivery."),
         dg.AssetCheckSpec(READABLE, asset=asset, description="No file was refused because it could not be read as this feed."),
-        dg.AssetCheckSpec(EXPECTED, asset=asset, description="No delivery is held by Great Expectations; a held one waits for `pxw release`."),
+        dg.AssetCheckSpec(EXPECTED, asset=asset, description=held),
     ]
 
 
@@ -41,14 +42,15 @@ def results(home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery],
     """Results for a feed; none for a feed that never had a delivery, nothing can be said of it."""
     if not own:
         return []
-    return [_rows(home, feed, asset, own, {r.delivery_id for r in new}), _open(asset, READABLE, "refused", own), _open(asset, EXPECTED, "held", own)]
+    rows = _rows(home, feed, asset, own, {report.delivery_id for report in new})
+    return [rows, _open(asset, READABLE, "refused", own), _open(asset, EXPECTED, "held", own)]
 
 
 def placed(asset: dg.AssetKey, landed: LandReport) -> dg.AssetCheckResult:
     """A warning with the files that match no feed, or more than one."""
     rows = [{"file": path, "why": "no feed has a pattern for it"} for path in landed.unmatched]
     rows += [{"file": path, "why": f"belongs to {' and '.join(owners)}"} for path, owners in landed.ambiguous.items()]
-    return _result(asset, PLACED, rows, dg.AssetCheckSeverity.WARN, "every file has its feed", "files were left where they are")
+    return _result(asset, PLACED, rows, dg.AssetCheckSeverity.WARN, "every file has its feed", "files left where they are")
 
 
 def _rows(home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], new: set[str]) -> dg.AssetCheckResult:
@@ -66,7 +68,7 @@ def _rows(home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], n
                 wrong.append({"delivery": delivery.delivery_id, "file": delivery.file_name, "ledger": str(said), "raw": str(found)})
             n_rows += said[0]
     return _result(asset, ROWS, wrong, dg.AssetCheckSeverity.ERROR, f"{n_rows:,} rows delivered, all accounted for",
-                   "deliveries do not add up (rows, accepted, quarantined)")
+                   "deliveries that do not add up (rows, accepted, quarantined)")
 
 
 def _count(con, path: str, is_new: bool) -> tuple[int, ...]:
@@ -80,12 +82,16 @@ def _count(con, path: str, is_new: bool) -> tuple[int, ...]:
 def _open(asset: dg.AssetKey, name: str, state: str, own: Sequence[Delivery]) -> dg.AssetCheckResult:
     """A warning with the deliveries in `state` that no accepted delivery has replaced."""
     replaced = {old for d in own if d.status == "accepted" for old in d.supersedes}
-    rows = [{"delivery": d.delivery_id, "file": d.file_name, "why": d.reason or ""} for d in own if d.status == state and d.delivery_id not in replaced]
-    return _result(asset, name, rows, dg.AssetCheckSeverity.WARN, f"none of {len(own)} deliveries is {state}", f"deliveries are {state}")
+    left = [d for d in own if d.status == state and d.delivery_id not in replaced]
+    rows = [{"delivery": d.delivery_id, "file": d.file_name, "why": d.reason or ""} for d in left]
+    return _result(asset, name, rows, dg.AssetCheckSeverity.WARN, f"none of {len(own)} deliveries is {state}", f"of {len(own)} deliveries {state}")
 
 
-def _result(asset: dg.AssetKey, name: str, bad: list[dict[str, str]], severity: dg.AssetCheckSeverity, good: str, what: str) -> dg.AssetCheckResult:
+def _result(
+    asset: dg.AssetKey, name: str, bad: list[dict[str, str]], severity: dg.AssetCheckSeverity, good: str, what: str,
+) -> dg.AssetCheckResult:
     metadata = {"found": dg.MetadataValue.table([dg.TableRecord(row) for row in bad[:100]])} if bad else {}
     return dg.AssetCheckResult(
-        asset_key=asset, check_name=name, passed=not bad, severity=severity, description=f"{len(bad)} {what}" if bad else good, metadata=metadata,
+        asset_key=asset, check_name=name, passed=not bad, severity=severity, metadata=metadata,
+        description=f"{len(bad)} {what}" if bad else good,
     )

@@ -35,7 +35,9 @@ def published_asset(marts: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         with warehouse.timed("publishing"):
             report = publish(home, built.kept_plan(home), built.deliveries_used(home))
         say(f"published {len(report.tables)} marts as {report.run_id}")
-        return dg.MaterializeResult(PUBLISHED, metadata=_metadata(report), data_version=dg.DataVersion(report.run_id), check_results=[_check(home, report)])
+        return dg.MaterializeResult(
+            PUBLISHED, metadata=_metadata(report), data_version=dg.DataVersion(report.run_id), check_results=[_check(home, report)],
+        )
 
     return publication
 
@@ -60,8 +62,8 @@ def _check(home: Home, report: PublishReport) -> dg.AssetCheckResult:
         found = {name: con.execute(f"select count(*) from marts.{identifier(name)}").fetchone()[0] for name in names}
     differing = sorted(name for name in marts.keys() | found.keys() if marts.get(name) != found.get(name))
     is_ok = bool(found) and not differing
+    good, bad = f"{len(found)} marts, {sum(found.values()):,} rows", f"differ from the build: {', '.join(differing) or 'no marts'}"
     return dg.AssetCheckResult(
         asset_key=PUBLISHED, check_name=CHECK, passed=is_ok, severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(found)} marts, {sum(found.values()):,} rows" if is_ok else f"differ from the build: {', '.join(differing) or 'no marts'}",
-        metadata={"run_id": report.run_id},
+        description=good if is_ok else bad, metadata={"run_id": report.run_id},
     )

@@ -33,9 +33,11 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
             _report(home, feeds)
             return 0
+        tell = _progress(started)
+        tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")
         from orchestration.run_job import run_job
 
-        outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=_progress(started))
+        outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=tell)
         (home.build / "seconds.json").write_text(json.dumps(outcome.seconds))
     if not outcome.is_ok:
         click.echo("\nthe run failed; what was published before stays as it is", err=True)

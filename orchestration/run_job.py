@@ -32,12 +32,13 @@ class JobOutcome:
 
 
 def run_job(
-    home: Home, inboxes: Sequence[str] = (), as_of: date | None = None, force: bool = False, progress: Callable[[str], None] = lambda _: None,
-    definitions: Definitions | None = None,
+    home: Home, inboxes: Sequence[str] = (), as_of: date | None = None, force: bool = False,
+    progress: Callable[[str], None] = lambda _: None, definitions: Definitions | None = None,
 ) -> JobOutcome:
     """Execute the job; the caller holds the home (pipeline.exclusive). Raises only for faults in definitions."""
     started = time.monotonic()
-    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)  # says that a feed without deliveries has no check result
+    # Dagster warns of every blocking check without a result; a feed without deliveries has none, nor has a run without news.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     from orchestration.definitions import build_definitions
     from orchestration.instance import PROCESS_TAG, close_dead_runs, forget_old_runs, open_instance
     from orchestration.schedules import WAREHOUSE
@@ -80,4 +81,7 @@ def _sentence(event: DagsterEvent) -> str:
     if data.user_failure_data is not None and data.user_failure_data.description:
         return data.user_failure_data.description
     error = data.error.cause if data.error and data.error.cause else data.error
-    return f"step {event.step_key}: {error.message.strip() if error else 'failed'}"
+    if error is None or error.cls_name == "DagsterExecutionInterruptedError":
+        return f"step {event.step_key}: {'interrupted' if error else 'failed'}"
+    name, _, text = error.message.strip().partition(": ")
+    return f"step {event.step_key}: {text if text and name.endswith(error.cls_name or '') else error.message.strip()}"

@@ -18,9 +18,12 @@ from ingestion.landing import unseen
 from orchestration.build_input import plan_build
 from orchestration.warehouse import open_inboxes
 
-WAREHOUSE = dg.define_asset_job("warehouse", dg.AssetSelection.all(), description="From the inbox to the published marts: what `pxw run` runs.")
+WAREHOUSE = dg.define_asset_job(
+    "warehouse", dg.AssetSelection.all(), description="From the inbox to the published marts: what `pxw run` runs.",
+)
 DELIVERIES = dg.define_asset_job(
-    "deliveries_only", dg.AssetSelection.groups("raw"), description="Land, conform and judge what the inbox holds; builds and publishes nothing.",
+    "deliveries_only", dg.AssetSelection.groups("raw"),
+    description="Land, conform and judge what the inbox holds; builds and publishes nothing.",
 )
 DAILY = dg.ScheduleDefinition(
     name="daily", job=WAREHOUSE, cron_schedule="0 5 * * *", execution_timezone="UTC", description="Every day at 05:00 UTC.",
@@ -30,7 +33,7 @@ DAILY = dg.ScheduleDefinition(
 def inbox_sensor(home: Home, feeds: Mapping[str, Feed]) -> dg.SensorDefinition:
     """Asks for a run when the inboxes or the states of deliveries have changed and then stood still for one look."""
 
-    @dg.sensor(name="inbox", job=WAREHOUSE, minimum_interval_seconds=60, description="Runs the warehouse when new files have come in whole.")
+    @dg.sensor(job=WAREHOUSE, minimum_interval_seconds=60, description="Runs the warehouse when new files have come in whole.")
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         seen = json.loads(context.cursor) if context.cursor else {}
         requested = seen.get("requested")

@@ -105,10 +105,11 @@ def exposure_assets(manifest: Node, published: dg.AssetKey) -> list[dg.AssetSpec
 
 def _exposure(manifest: Node, node: Node, published: dg.AssetKey) -> dg.AssetSpec:
     owner = node.get("owner") or {}
+    email = owner.get("email") or ""
     reads = [node_id.rsplit(".", 1)[-1] for node_id in node["depends_on"]["nodes"]]
     return dg.AssetSpec(
         dg.AssetKey(["exposure", node["name"]]), deps=[published], group_name="exposure", kinds={node["type"]},
-        description=node.get("description") or node.get("label") or node["name"], owners=[owner["email"]] if owner.get("email") else [],
+        description=node.get("description") or node.get("label") or node["name"], owners=[email] if "@" in email else [],
         metadata={
             "label": node.get("label") or node["name"], "reads": ", ".join(sorted(reads)), "owner": owner.get("name") or "",
             **({"url": dg.MetadataValue.url(node["url"])} if node.get("url") else {}),
@@ -117,8 +118,8 @@ def _exposure(manifest: Node, node: Node, published: dg.AssetKey) -> dg.AssetSpe
 
 
 def _parents(manifest: Node, node: Node) -> list[Node]:
-    ids = node.get("depends_on", {}).get("nodes", [])
-    return [manifest["nodes"].get(i) or manifest["sources"][i] for i in dict.fromkeys(ids) if i in manifest["nodes"] or i in manifest["sources"]]
+    known = manifest["nodes"] | manifest["sources"]
+    return [known[i] for i in dict.fromkeys(node.get("depends_on", {}).get("nodes", [])) if i in known]
 
 
 def _ancestors(manifest: Node, unique_id: str) -> set[str]:

@@ -46,5 +46,6 @@ def ui_command(port: int) -> list[str]:
 def ui_environment(home: Home) -> Mapping[str, str]:
     """Which home and which instance; no usage statistics."""
     return os.environ | {
-        "PXW_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster), "DAGSTER_DISABLE_TELEMETRY": "yes", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PXW_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster),
+        "DAGSTER_DISABLE_TELEMETRY": "yes", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

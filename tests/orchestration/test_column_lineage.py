@@ -23,12 +23,18 @@ def test_follows_ctes_joins_stars_and_file_functions() -> None:
 
 
 def test_a_union_takes_from_both_sides() -> None:
-    sql = """select unit_id as u from "px"."core"."fct_complaint" union all select unit from read_parquet('/home/build/input/visits/*.parquet')"""
+    sql = """
+        select unit_id as u from "px"."core"."fct_complaint" union all
+        select unit from read_parquet('/home/build/input/visits/*.parquet')
+    """
     assert find_columns(sql, PLACES, COLUMNS) == {"u": [["case", "unit_id"], ["file", "unit"]]}
 
 
 def test_a_column_named_only_once_is_found_without_its_table() -> None:
-    sql = """select case_id, n from "px"."core"."fct_complaint", read_parquet('/home/build/input/visits/*.parquet') as v where unit = unit_id"""
+    sql = """
+        select case_id, n
+        from "px"."core"."fct_complaint", read_parquet('/home/build/input/visits/*.parquet') as v where unit = unit_id
+    """
     assert find_columns(sql, PLACES, COLUMNS) == {"case_id": [["case", "case_id"]], "n": [["file", "n"]]}
 
 

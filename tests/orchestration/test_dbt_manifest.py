@@ -35,13 +35,13 @@ def test_a_broken_project_says_where(small: Small) -> None:
 def test_while_another_process_runs_its_manifest_is_used(small: Small) -> None:
     _load(small)
     (small.project / "models" / "marts" / "one.sql").write_text("select 1 as one")
-    with _held_elsewhere(small.home):
+    with _HeldElsewhere(small.home):
         assert "model.px.one" not in _load(small)["nodes"]
-    with _held_elsewhere(Home(small.home.root.with_name("fresh"))), pytest.raises(pipeline.Busy):
+    with _HeldElsewhere(Home(small.home.root.with_name("fresh"))), pytest.raises(pipeline.Busy):
         load_manifest(Home(small.home.root.with_name("fresh")), small.feeds, is_held=False, project=small.project)
 
 
-class _held_elsewhere:  # noqa: N801
+class _HeldElsewhere:
     """Another process holds the home."""
 
     def __init__(self, home: Home) -> None:

@@ -69,8 +69,10 @@ def test_loading_the_code_location_imports_nothing_heavy(small: Small) -> None:
     """In a process of its own, from the manifest that a load before has made."""
     small.definitions()
     code = (
-        "import sys; from ingestion.feed import load_feeds; from ingestion.home import Home; from pathlib import Path; import orchestration.definitions as d; "
-        f"f = load_feeds(); d.build_definitions(Home({str(small.home.root)!r}), feeds={{{FEED!r}: f[{FEED!r}]}}, project=Path({str(small.project)!r})).get_repository_def(); "
+        "import sys\nfrom pathlib import Path\nfrom ingestion.feed import load_feeds\nfrom ingestion.home import Home\n"
+        "from orchestration.definitions import build_definitions\n"
+        f"feeds = {{{FEED!r}: load_feeds()[{FEED!r}]}}\n"
+        f"build_definitions(Home({str(small.home.root)!r}), feeds=feeds, project=Path({str(small.project)!r})).get_repository_def()\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], 'dbt.cli.main' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)

@@ -17,7 +17,8 @@ def _run_one(instance: dg.DagsterInstance) -> str:
     def thing() -> int:
         return 1
 
-    return dg.Definitions(assets=[thing], jobs=[dg.define_asset_job("all")]).resolve_job_def("all").execute_in_process(instance=instance).run_id
+    job = dg.Definitions(assets=[thing], jobs=[dg.define_asset_job("all")]).resolve_job_def("all")
+    return job.execute_in_process(instance=instance).run_id
 
 
 def test_configuration_stays_below_the_home_and_sends_nothing(tmp_path: Path) -> None:
