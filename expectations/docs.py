@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +33,21 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _KEPT_PAGES = 100  # per feed; the ledger keeps every verdict for good
 
 
+@cache
+def _view() -> DefaultJinjaPageView:
+    """Our templates are found first (page.j2, index.html), the parts of a page come from GX. Compiled once."""
+    view = DefaultJinjaPageView()
+    view.env.loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), view.env.loader])
+    return view
+
+
 class DataDocs:
     """The site in one folder: `index.html`, `style.css`, `<feed>/<moment>.html` with a `.json` beside it for the index."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.view = DefaultJinjaPageView()
-        # Found here first: page.j2 and index.html are ours, the parts of a page come from GX.
-        self.view.env.loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), self.view.env.loader])
+        self.view = _view()
         self.moment = datetime.now(UTC)
         shutil.copyfile(_TEMPLATES / "style.css", folder / "style.css")
 

@@ -47,8 +47,10 @@ class Outcome:
         what = self.extra.note or f"{self.extra.type}{f' on {self.extra.column}' if self.extra.column else ''}"
         if self.error:
             return f"{what}: could not be evaluated ({self.error}); check the extra in the feed's definition"
+        if self.extra.sql is not None:
+            return f"{what}: {self.observed:,} unexpected row{'' if self.observed == 1 else 's'}"
         if self.n_unexpected is not None and self.unexpected_pct is not None:
-            return f"{what}: not met by {self.n_unexpected} rows ({self.unexpected_pct:.1f} %)"
+            return f"{what}: not met by {self.n_unexpected:,} rows ({self.unexpected_pct:.1f} %)"
         return f"{what}: not met{f', observed {self.observed:g}' if self.observed is not None else ''}"
 
 

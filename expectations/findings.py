@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from expectations.extras import Outcome
     from expectations.settings import FeedExpectations
     from expectations.suite import Check
+    from ingestion.feed import Feed
 
 _FAULTS_SHOWN, _MOVES_SHOWN = 2, 3
 
 
-def describe(con: DuckDBPyConnection, settings: FeedExpectations, check: Check, keys: list[tuple[str, str]]) -> dict[str, list[Failure]]:
+def describe(
+    con: DuckDBPyConnection, feed: Feed, settings: FeedExpectations, check: Check, keys: list[tuple[str, str]]
+) -> dict[str, list[Failure]]:
     """Failures by delivery, for the (delivery_id, column_name) that do not meet `check`."""
     values = ", ".join(f"({literal(delivery_id)}, {literal(column)})" for delivery_id, column in keys)
     rows = _records(con, f"""
@@ -35,6 +38,7 @@ def describe(con: DuckDBPyConnection, settings: FeedExpectations, check: Check, 
     for row in rows:
         worded = row | {
             "leading_faults": _faults(row["faults"] or []), "moved": _moves(row["moved"] or []), "tolerance": settings.future_tolerance_days,
+            "volume_unit": "encounters per whole period" if feed.kind == "encounter_count" else "rows",
             "usual_missing": "" if row["usual_missing_pct"] is None else f"; usual are {row['usual_missing_pct']:.3g} %",
         }
         failure = Failure(check.name, row["column_name"] or None, check.say(worded), row[check.number], check.limit(row))
@@ -56,7 +60,7 @@ def of_extra(outcome: Outcome) -> Failure:
 
 def overview(con: DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """delivery_id -> the numbers of the file as a whole."""
-    rows = _records(con, "select p.*, m.volume from profile p join measured m using (delivery_id) where column_name = ''")
+    rows = _records(con, "select p.*, m.volume, m.n_quarantined from profile p join measured m using (delivery_id) where column_name = ''")
     return {row["delivery_id"]: row for row in rows}
 
 
@@ -67,7 +71,7 @@ def _records(con: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
 
 
 def _faults(faults: list[dict[str, Any]]) -> str:
-    shown = [f"{one['rule']}{' in ' + one['column'] if one['column'] else ''} ({one['n']} rows)" for one in faults[:_FAULTS_SHOWN]]
+    shown = [f"{one['rule']}{' in ' + one['column'] if one['column'] else ''} ({one['n']:,} rows)" for one in faults[:_FAULTS_SHOWN]]
     return f"; most often {' and '.join(shown)}" if shown else ""
 
 

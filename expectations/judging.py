@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext
 
     from expectations.extras import Outcome
+    from expectations.suite import Check
     from ingestion.feed import Feed
 
 # Where an expectation is not met, the delivery and the column are needed; values are not.
@@ -146,7 +147,7 @@ class _FeedJudgement:
             named = {_check(one): one for one in batch.validate(build_suite(f"{self.feed.feed}_unmet", checks), result_format=_NAMES_ONLY).results}
             self.result.results = [named.get(_check(one), one) for one in self.result.results]
             for check in checks:
-                for delivery_id, found in describe(self.con, self.settings, check, _index(named[check.name], check.name)).items():
+                for delivery_id, found in self._described(check, named[check.name]).items():
                     (warnings if check.is_warning else failures).setdefault(delivery_id, []).extend(found)
         failures = {delivery_id: without_repetition(found) for delivery_id, found in failures.items()}
         for delivery_id, outcomes in self.outcomes.items():
@@ -154,6 +155,9 @@ class _FeedJudgement:
                 if not one.is_met:
                     (warnings if one.extra.severity == "warning" else failures).setdefault(delivery_id, []).append(of_extra(one))
         return failures, warnings
+
+    def _described(self, check: Check, result: Any) -> dict[str, list[Failure]]:
+        return describe(self.con, self.feed, self.settings, check, _index(result, check.name))
 
     def _batch(self) -> Any:
         name = f"{self.feed.feed}_profile"

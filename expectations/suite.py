@@ -45,6 +45,12 @@ class Check:
             return row[self.limit_column]
         return self.minimum if self.minimum is not None else self.maximum
 
+    @property
+    def description(self) -> str:
+        """The check in words for Data Docs."""
+        limit = self.limit_column or f"{self.limit({}):g}"
+        return f"{self.meaning[0].upper()}{self.meaning[1:]}: {self.number} is {'at least' if self.minimum is not None else 'at most'} {limit}"
+
     def say(self, row: Row) -> str:
         """The sentence for a row that failed."""
         return self.message.format(**{**row, "observed": row[self.number], "limit": self.limit(row)})
@@ -61,19 +67,19 @@ def checks_of(settings: FeedExpectations) -> list[Check]:
               "{observed:g} % of the rows repeat the key of an earlier row of the file, at most {limit:g} % are accepted",
               maximum=settings.max_duplicate_pct),
         Check("volume_low", "volume_ratio", "a file is not much smaller than usual",
-              "the volume is {volume:g}, {observed:g} times the usual {usual_volume:g} of the {n_base} comparable deliveries before it; "
+              "{volume:,.0f} {volume_unit}, {observed:g} times the usual {usual_volume:,.0f} of the {n_base} comparable deliveries before it; "
               "less than {limit:g} times looks cut off", minimum=settings.min_volume_ratio),
         Check("volume_high", "volume_growth", "a file is not much larger than usual",
-              "the volume is {volume:g}, {observed:g} times the usual {usual_volume:g} of the {n_base} comparable deliveries before it; "
+              "{volume:,.0f} {volume_unit}, {observed:g} times the usual {usual_volume:,.0f} of the {n_base} comparable deliveries before it; "
               "more than {limit:g} times looks repeated or joined wrongly", maximum=settings.max_volume_ratio),
         Check("answered_low", "answered_ratio", "as many surveys as usual carry answers",
-              "{n_answered} surveys carry an answer, {observed:g} times the usual {usual_answered:g}; at least {limit:g} times is expected",
+              "{n_answered:,} surveys carry an answer, {observed:g} times the usual {usual_answered:,.0f}; at least {limit:g} times is expected",
               minimum=settings.min_volume_ratio),
         Check("future_share", "future_pct", "events do not lie after the delivery",
               "{observed:g} % of the rows have a date more than {tolerance} days after the delivery, at most {limit:g} % are accepted; "
               "newest date {newest_on}", maximum=settings.max_future_pct),
         Check("missing_share", "missing_pct", "columns are filled as usual",
-              "column {column_name} is empty in {observed:g} % of {n_asked} rows looked at, at most {limit:g} % is expected{usual_missing}",
+              "column {column_name} is empty in {observed:g} % of {n_asked:,} rows looked at, at most {limit:g} % is expected{usual_missing}",
               limit_column="missing_limit_pct"),
         Check("shift", "shift", "codes are distributed as in earlier deliveries",
               "column {column_name} has its codes distributed unlike earlier deliveries: distance {observed:g}, at most {limit:g}{moved}",
@@ -102,7 +108,7 @@ def build_suite(name: str, checks: list[Check]) -> ExpectationSuite:
     import great_expectations.expectations as gxe
 
     def expectation(check: Check):
-        common = {"severity": "warning" if check.is_warning else "critical", "meta": {"check": check.name, "notes": check.meaning}}
+        common = {"severity": "warning" if check.is_warning else "critical", "description": check.description, "meta": {"check": check.name}}
         if check.limit_column:
             return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
                 column_A=check.limit_column, column_B=check.number, or_equal=True, ignore_row_if="either_value_is_missing", **common)

@@ -124,7 +124,8 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     verdicts = [v for v in verdicts if before.get(v.delivery_id) != v.is_ok]
     Ledger(home.ledger).append_many([
         ("verdict", {"delivery_id": v.delivery_id, "feed": v.feed, "feed_version": feeds[v.feed].version, "reader_version": READER_VERSION,
-                     "is_ok": v.is_ok, "n_expectations": v.n_expectations, "failures": [asdict(f) for f in v.failures]})
+                     "is_ok": v.is_ok, "n_expectations": v.n_expectations, "failures": [asdict(f) for f in v.failures],
+                     "warnings": [asdict(f) for f in v.warnings]})
         for v in verdicts
     ])
     for verdict in verdicts:

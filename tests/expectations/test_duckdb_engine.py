@@ -57,6 +57,7 @@ def test_databases_are_apart_and_closed(context, tmp_path):
     assert list(context.data_sources.all()) == []
 
 
+@pytest.mark.filterwarnings("ignore:You are using a generic SQLDatasource")
 def test_the_plain_sql_data_source_still_needs_the_subclass(context, tmp_path):
     """When this fails, GX or the dialect has learned to do it, and duckdb_engine.py may shrink."""
     import duckdb

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.expectations.conftest import ANSWERED, COUNTS, RACE, answer, count_feed, draw, survey_feed
@@ -91,6 +93,19 @@ def test_counts_are_judged_by_encounters_per_whole_month(workshop):
     history = [workshop.delivery(feed, 11 + n, n_rows=60 + 10 * n, shape=COUNTS) for n in range(5)]
     dropped = workshop.delivery(feed, 17, n_rows=120, shape=COUNTS | {"n_encounters": "(9 + hash(i, seed) % 2)::integer"})
     assert workshop.failures(feed, dropped, history) == {("volume_low", None)}
+
+
+def test_of_large_files_one_row_in_k_is_looked_at(workshop, monkeypatch):
+    """File counts stay exact, column shares come from a part of the rows, however regular the file is."""
+    from expectations import measure
+
+    monkeypatch.setattr(measure, "_LOOKED_AT", 500)
+    bad = workshop.delivery(FEED, 5, n_rows=3000, unit_code="case when hash(i) % 100 < 30 then 'U' end", faulty="i % 3 = 1")
+    verdict, = workshop.judge(FEED, [bad], workshop.months(FEED, 5, n_rows=3000))
+    quarantined, missing = verdict.failures
+    assert (quarantined.observed, missing.column) == (33.33, "unit_code")
+    n_looked_at = int(re.search(r"of (\d+) rows looked at", missing.message)[1])
+    assert 200 < n_looked_at < 300 and abs(missing.observed - 70) < 10
 
 
 def test_warnings_do_not_hold(workshop):

@@ -15,7 +15,7 @@ def outcome(verdicts) -> dict:
 
 def test_arrival_order_and_batches_do_not_matter(make_workshop):
     first = make_workshop("a")
-    sizes = [600, 620, 580, 610, 100, 90, 80, 640, 2400, 600]
+    sizes = [600, 620, 580, 610, 100, 90, 640, 2400]
     all_of_them = [first.delivery(FEED, number, n_rows=n) for number, n in enumerate(sizes)]
     at_once = first.judge(FEED, all_of_them)
 
@@ -30,7 +30,7 @@ def test_arrival_order_and_batches_do_not_matter(make_workshop):
         accepted += [delivery] if verdict.is_ok else []
     assert outcome(one_by_one) == outcome(at_once)
     assert [d.delivery_id for d, v in zip(all_of_them, at_once, strict=True) if not v.is_ok] == [
-        all_of_them[number].delivery_id for number in (4, 5, 6, 8)]
+        all_of_them[number].delivery_id for number in (4, 5, 7)]
 
 
 def test_held_deliveries_do_not_become_the_new_normal(workshop):
