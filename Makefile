@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 INBOX  ?=
 
-.PHONY: run test test-scale test-servers bench ui clean help
+.PHONY: run test test-scale bench ui clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,13 +22,10 @@ run: $(READY)    ## vendor files to published KPI marts (INBOX="folder ..." for 
 	@$(BIN)/pxw run --sample-if-empty $(foreach url,$(INBOX),--inbox $(url))
 
 test: $(READY)   ## all tests but the heavy ones
-	@$(BIN)/python -m pytest -m "not server and not scale"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not scale"
 
 test-scale: $(READY)   ## tests on large data
 	@$(BIN)/python -m pytest -m scale
-
-test-servers: $(READY) ## tests that need a browser or a server
-	@$(BIN)/python -m pytest -m server
 
 bench: $(READY)  ## the whole run against a plain DuckDB script, same files, same machine
 	@$(BIN)/python -m bench
