@@ -1,0 +1,1 @@
+"""The benchmarks' plain script as a second opinion on the published numbers."""

@@ -1,0 +1,62 @@
+"""The plain script recounts every published KPI value from the delivered files, with nothing of ours but the definitions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bench.__main__ import compare, left_out
+from ingestion.samples import summarise, write_samples
+
+ROOT = Path(__file__).parents[2]
+SEED = 2  # other numbers than in the sample of the other tests
+
+
+def run(module: str, *arguments: str, environment: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False, cwd=ROOT, env=os.environ | environment,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=540)
+    assert done.returncode == 0, f"{module} {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def recount(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """KPI values of one sample: (plain script, published)."""
+    folder = tmp_path_factory.mktemp("plain")
+    inbox, home, plain = folder / "inbox", folder / "home", folder / "plain.parquet"
+    environment = {"PXW_HOME": str(home), "PXW_INBOX": str(inbox)}
+    planted = summarise(write_samples(inbox, "small", SEED))
+    run("orchestration.cli", "run", environment=environment)
+    held = left_out(environment)
+    assert held == planted.held and len(held) == 1
+    run("bench.plain", str(inbox), str(plain), "--skip", held[0], environment=environment)
+    return plain, home / "published" / "marts" / "kpi_value.parquet"
+
+
+def test_every_published_value_is_recounted(recount: tuple[Path, Path]):
+    plain, published = recount
+    values = duckdb.sql(f"""
+        select coalesce(a.kpi_key, b.kpi_key), a.value, b.value
+        from (from '{published}' where value is not null) as a full join '{plain}' as b using (kpi_key)""").fetchall()
+    assert len(values) > 7_000
+    differing = [row for row in values if row[1] is None or row[2] is None or abs(row[1] - row[2]) > 1e-9]
+    assert not differing, f"{len(differing)} of {len(values)} differ (key, published, plain): {sorted(differing)[:10]}"
+    keys = [key.split(":") for key, *_ in values]
+    assert {key[1] for key in keys} == {"month", "quarter", "rolling_12_months"}
+    assert {key[3] for key in keys} == {"enterprise", "facility", "service_line", "unit"}
+    kpis = {kpi for (kpi,) in duckdb.sql(f"select distinct kpi_id from '{published}' where value is not null").fetchall()}
+    assert {key[0] for key in keys} == kpis and {"complaint_rate", "grievance_rate", "hcahps_response_rate"} <= kpis
+
+
+def test_the_harness_finds_a_value_that_one_side_lacks(recount: tuple[Path, Path], tmp_path: Path):
+    plain, published = recount
+    n, worst = compare(plain, published)
+    assert n > 7_000 and worst < 1e-9
+    less = tmp_path / "less.parquet"
+    duckdb.sql(f"copy (from '{plain}' order by kpi_key offset 1) to '{less}' (format parquet)")
+    with pytest.raises(SystemExit, match=f"1 of {n} values"):
+        compare(less, published)
