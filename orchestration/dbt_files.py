@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.kinds import KINDS, PROVENANCE, Column
-from orchestration.dbt_instruments import Item, family_instruments, family_items
+from orchestration.dbt_instruments import Item, family_instruments, family_items, known_families
 
 if TYPE_CHECKING:
     from ingestion.feed import Feed
@@ -58,7 +58,9 @@ def generated_files(feeds: Mapping[str, Feed], seeds_dir: Path) -> dict[str, str
     Raises ValueError if the seeds contradict each other or a feed names an unknown instrument family.
     """
     ordered = [feeds[name] for name in sorted(feeds)]
-    items = {family: family_items(family, seeds_dir) for family in sorted({feed.items.family for feed in ordered if feed.items})}
+    # Without a survey feed the facts are there all the same, and empty: marts never depend on what is delivered.
+    families = {feed.items.family for feed in ordered if feed.items} or known_families(seeds_dir)
+    items = {family: family_items(family, seeds_dir) for family in sorted(families)}
     files = {
         "models/staging/sources.yml": sources_yml(ordered, items),
         "macros/generated/feeds.sql": feeds_macro(ordered, items, seeds_dir),
@@ -68,10 +70,10 @@ def generated_files(feeds: Mapping[str, Feed], seeds_dir: Path) -> dict[str, str
     for feed in ordered:
         files[f"models/staging/stg_{feed.feed}.sql"] = staging_sql(feed, items)
         files[f"models/staging/stg_{feed.feed}.yml"] = staging_yml(feed, items)
-    for family in items:
+    for family, asked in items.items():
         name = f"models/core/generated/fct_survey_{family}"
         files[f"{name}.sql"] = f"-- {_HEAD}\n{{{{ survey_fact('{family}') }}}}\n"
-        files[f"{name}.yml"] = survey_fact_yml(family, items[family])
+        files[f"{name}.yml"] = survey_fact_yml(family, asked)
     return files
 
 

@@ -25,6 +25,11 @@ class Item:
     skip_codes: tuple[int, ...]
 
 
+def known_families(seeds_dir: Path) -> set[str]:
+    """Every instrument family of the code tables."""
+    return {row["family"] for row in _rows(seeds_dir, "instrument")}
+
+
 def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
     """The instruments of a family, oldest first. Raises ValueError when there is none."""
     found = [row for row in _rows(seeds_dir, "instrument") if row["family"] == family]

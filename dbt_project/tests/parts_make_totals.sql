@@ -3,6 +3,7 @@ with level_sum as (
     select kpi_id, period_grain, period_start_on, level,
         sum(numerator::decimal(38, 6)) as numerator, sum(denominator::decimal(38, 6)) as denominator
     from {{ ref('kpi_value') }}
+    where period_grain <> 'rolling_12_months'  -- a closed unit is inside the twelve months of its facility without a row of its own
     group by all
 ),
 

@@ -1,6 +1,5 @@
 -- No row is lost or made: what the ledger says of a delivery is what its Parquet holds, what is staged and not
 -- superseded is what the facts hold. A join that repeats or drops rows shows here.
-{%- set facts = {'complaint': 'current_complaint', 'encounter': 'fct_encounter', 'encounter_count': 'fct_encounter', 'benchmark': 'current_benchmark'} %}
 with outcome as (
     select
         delivery_id,
@@ -20,7 +19,7 @@ superseded as (
 
 kept as (
     select feed, count(*) as n from {{ ref('fct_survey') }} group by feed
-    {%- for model in facts.values() | unique %}
+    {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark'] %}
     union all
     select feed, count(*) from {{ ref(model) }} group by feed
     {%- endfor %}

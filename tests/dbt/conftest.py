@@ -17,7 +17,8 @@ import pytest
 
 from ingestion.feed import Feed
 from ingestion.kinds import KINDS
-from orchestration.dbt_render import PROJECT_DIR, Item, family_items
+from orchestration.dbt_instruments import Item, family_items
+from orchestration.dbt_render import PROJECT_DIR
 from tests.dbt.warehouse import Input, Warehouse, day, feed
 
 MONTHS = [f"{2024 + n // 12}-{n % 12 + 1:02d}" for n in range(5, 19)]  # 2024-06 .. 2025-07
@@ -187,6 +188,7 @@ def _cases(given: Input, truth: Truth) -> None:
                 "received_on": moment.date(), "feedback_type_code": "complaint", "status_code": "new", "channel_code": "letter",
                 "category_text": "Care", "narrative": f"text of {case_id}"} | more
 
+    c0 = case("C0", "2024-06-10 12:00")  # the first case: rates begin here
     c1 = [case("C1", "2025-03-05 15:00"), case("C1", "2025-03-05 15:00", issue_number=2, category_text="Noise"),
           case("C1", "2025-03-05 15:00", issue_number=3, category_text="Noise")]
     c2 = [case("C2", "2025-03-06 15:00"), case("C2", "2025-03-06 15:00", issue_number=2, category_text="Noise")]
@@ -195,9 +197,10 @@ def _cases(given: Input, truth: Truth) -> None:
     c5 = case("C5", "2025-03-20 12:00", "5 East")
     c6 = case("C6", "2025-03-21 12:00", "ICU", is_test=True)
     c7 = case("C7", "2025-03-22 12:00", "A1", facility_code="HOSP-B")
+    given.delivery("rl6", "2024-07-05", [c0])
     given.delivery("rl6", "2025-04-05", [*c1, *c2, c3, c4, c5, c6, c7])
     given.delivery("rl6", "2025-08-05", [*c1, c2[0] | {"status_code": "withdrawn"}, c3, c4, c5, c6, c7])
-    for case_id, unit, month, is_grievance in (("C1", "F1/4W", "2025-03", True), ("C3", "F1/4W", "2025-03", False), ("C4", "F1/4W", "2025-03", False),
+    for case_id, unit, month, is_grievance in (("C0", "F1/4W", "2024-06", True), ("C1", "F1/4W", "2025-03", True), ("C3", "F1/4W", "2025-03", False), ("C4", "F1/4W", "2025-03", False),
                                                ("C5", "F1/unassigned", "2025-03", True), ("C7", "F2/A1", "2025-03", True)):
         truth.cases.append({"case_id": case_id, "unit": unit, "month": month, "is_grievance": is_grievance})
 

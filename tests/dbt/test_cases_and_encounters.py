@@ -7,7 +7,7 @@ from tests.dbt.warehouse import Warehouse, day
 
 def test_cases_stand_as_the_last_snapshot_shows_them(warehouse: Warehouse) -> None:
     found = {row["case_id"]: row for row in warehouse.rows("select * from core.fct_complaint")}
-    assert sorted(found) == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
+    assert sorted(found) == ["C0", "C1", "C2", "C3", "C4", "C5", "C6", "C7"]
     assert {case_id: row["exclusion_reason"] for case_id, row in found.items() if not row["is_valid_case"]} == {"C2": "WITHDRAWN", "C6": "TEST"}
     assert found["C5"]["unit_key"] == "F1/unassigned"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.dbt.conftest import Truth, write_deliveries
-from tests.dbt.warehouse import Warehouse
+from tests.dbt.warehouse import Input, Warehouse
 
 
 def _fingerprints(warehouse: Warehouse) -> dict[str, tuple]:
@@ -25,5 +25,15 @@ def test_a_rebuild_from_scratch_has_identical_content(warehouse: Warehouse, trut
     again.dbt("build", "--exclude-resource-type", "test", "unit_test")
     first, second = _fingerprints(warehouse), _fingerprints(again)
     assert len(first) > 25 and second == first
-    again.dbt("run", "--select", "+kpi_value")  # over the existing file
+    again.dbt("run", "--select", "measure_month", "kpi_month", "kpi_value")  # over the existing file
     assert _fingerprints(again) == first
+
+
+def test_a_warehouse_without_surveys_or_deliveries_builds(warehouse: Warehouse, tmp_path: Path) -> None:
+    feeds = [warehouse.feeds[name] for name in ("rl6", "sheet")]
+    empty = Warehouse(tmp_path, feeds)
+    Input(empty.input, feeds).write()
+    empty.dbt("build", "--exclude-resource-type", "test", "unit_test")
+    assert [row["feed"] for row in empty.rows("select feed from marts.feed_status order by feed")] == ["rl6", "sheet"]
+    assert empty.rows("select * from marts.kpi_value") == empty.rows("select * from core.fct_survey_hcahps") == []
+    assert len(empty.rows("select * from marts.dim_unit")) == 1

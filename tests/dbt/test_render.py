@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.dbt_render import PROJECT_DIR, delivered_columns, family_items, generated_files, render, staging_sql
+from orchestration.dbt_files import delivered_columns, generated_files, staging_sql
+from orchestration.dbt_instruments import family_items
+from orchestration.dbt_render import PROJECT_DIR, render
 from tests.dbt.conftest import _feeds
 from tests.dbt.warehouse import feed
 
@@ -64,7 +66,8 @@ def test_only_changed_files_are_written_and_stale_ones_removed(tmp_path: Path) -
     assert render(FEEDS, target) == []
     fewer = {name: one for name, one in FEEDS.items() if name != "cms"}
     changed = {path.relative_to(target).as_posix() for path in render(fewer, target)}
-    assert changed == {"models/staging/stg_cms.sql", "models/staging/stg_cms.yml", "models/staging/sources.yml", "macros/generated/feeds.sql"}
+    assert changed == {"models/staging/stg_cms.sql", "models/staging/stg_cms.yml", "models/staging/sources.yml", "macros/generated/feeds.sql",
+                       "models/core/generated/unit_tests.yml"}
     assert not (target / "models/staging/stg_cms.sql").exists() and (target / "target/partial_parse.msgpack").exists()
 
 

@@ -17,7 +17,9 @@ import duckdb
 from ingestion.feed import Feed
 from ingestion.kinds import KINDS, PROVENANCE
 from orchestration import definitions_data
-from orchestration.dbt_render import PROJECT_DIR, delivered_columns, family_items, has_free_text, render
+from orchestration.dbt_files import delivered_columns, has_free_text
+from orchestration.dbt_instruments import family_items
+from orchestration.dbt_render import PROJECT_DIR, render
 
 FAULTS = 'struct(rule varchar, "column" varchar, masked varchar)[]'
 

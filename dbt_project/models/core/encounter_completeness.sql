@@ -81,9 +81,9 @@ judged as (
         coalesce(d.n_encounters, 0) as n_encounters,
         case when d.is_monthly = 1 then d.last_delivered_at else r.last_delivered_at end as last_delivered_at,
         case
-            when d.facility_id is null and r.facility_id is null then 'NOT_DELIVERED'
             when d.is_partial = 1 then 'PARTIAL'
             when n.facility_id is not null then 'NOT_REPORTED'
+            when d.facility_id is null and r.facility_id is null then 'NOT_DELIVERED'
             when cast(case when d.is_monthly = 1 then d.last_delivered_at else r.last_delivered_at end as date)
                 > {{ month_end('e.month_start_on') }} then 'COMPLETE'
             else 'DELIVERED_BEFORE_MONTH_END'

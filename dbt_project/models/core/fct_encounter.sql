@@ -9,8 +9,14 @@ with class_of_code as (
             f.feed, f.class_code, m.encounter_class,
             row_number() over (
                 partition by f.feed, f.class_code
-                order by case when m.source_system = f.feed then 1 when substring(f.feed, 1, length(m.source_system) + 1) = m.source_system || '_' then 2
-                    when m.source_system = '*' then 3 else 4 end, m.source_system, m.encounter_class
+                order by
+                    case
+                        when m.source_system = f.feed then 1
+                        when substring(f.feed, 1, length(m.source_system) + 1) = m.source_system || '_' then 2
+                        when m.source_system = '*' then 3
+                        else 4
+                    end,
+                    m.source_system, m.encounter_class
             ) as nth
         from (select distinct feed, class_code from {{ ref('current_encounter') }}) as f
         inner join {{ ref('encounter_class_map') }} as m on lower(m.source_code) = lower(trim(f.class_code))

@@ -4,7 +4,7 @@
 with replaced as (
 {%- set parts = [] %}
 {%- for name, feed in feeds().items() %}
-    {%- for columns in feed.scopes + ([[]] if feed.is_whole_replaced else []) %}
+    {%- for columns in feed.scopes %}
     {%- do parts.append(1) %}
     {{ 'union all' if parts | length > 1 }}
     {{ rows_of_replaced_scopes(name, columns) }}

@@ -15,7 +15,9 @@ with kpi as (
 ),
 
 kpi_component as (
-    select k.kpi_number, k.measure_id, k.kind, k.whole_measure_id, l.level, coalesce(i.item_code, 'all') as component_code,
+    select
+        k.kpi_number, k.measure_id, k.kind, k.whole_measure_id, k.first_valid_month, k.last_valid_month, l.level,
+        coalesce(i.item_code, 'all') as component_code,
         (dense_rank() over (order by k.kpi_number, i.item_code))::smallint as component_number
     from kpi as k
     inner join {{ source('definition', 'kpi_level') }} as l using (kpi_id)
@@ -23,7 +25,8 @@ kpi_component as (
 ),
 
 kpi_period as (
-    select k.kpi_number, w.period_grain
+    select k.kpi_number, w.period_grain,
+        case w.period_grain when 'month' then 1 when 'quarter' then 3 when 'rolling_12_months' then 12 end as n_months
     from kpi as k inner join {{ source('definition', 'kpi_window') }} as w using (kpi_id)
 ),
 
@@ -55,23 +58,22 @@ month_sum as (
         inner join entity as e using (entity_number)
         inner join kpi_component as c
             on c.kind = s.kind and c.whole_measure_id is not distinct from s.measure_id and c.level = e.level
+            and s.month_number between c.first_valid_month and c.last_valid_month + 12
     )
     group by all
 ),
 
 windowed as (
-    select kpi_number, component_number, entity_number, 'month' as period_grain, month_number as end_month, 1 as n_months,
-        numerator, denominator
-    from month_sum
+    select kpi_number, component_number, entity_number, 1 as n_months, month_number as end_month, numerator, denominator
+    from month_sum semi join (select kpi_number from kpi_period where n_months = 1) using (kpi_number)
     union all
-    select kpi_number, component_number, entity_number, 'quarter', month_number // 3 * 3 + 2, 3,
-        sum(numerator), sum(denominator)::bigint
-    from month_sum
+    select kpi_number, component_number, entity_number, 3, month_number // 3 * 3 + 2, sum(numerator), sum(denominator)::bigint
+    from month_sum semi join (select kpi_number from kpi_period where n_months = 3) using (kpi_number)
     group by all
     union all
-    select kpi_number, component_number, entity_number, 'rolling_12_months', month_number, 12,
-        sum(numerator) over twelve, (sum(denominator) over twelve)::bigint
-    from month_sum
+    select kpi_number, component_number, entity_number, 12, month_number, sum(numerator) over twelve,
+        (sum(denominator) over twelve)::bigint
+    from month_sum semi join (select kpi_number from kpi_period where n_months = 12) using (kpi_number)
     window twelve as (
         partition by kpi_number, component_number, entity_number order by month_number range between 11 preceding and current row
     )
@@ -80,32 +82,39 @@ windowed as (
 -- The mean is taken over decimals: added in any order it is the same to the last digit.
 score as (
     select
-        w.kpi_number, w.entity_number, p.period_grain, w.end_month, w.n_months,
-        sum(w.numerator)::double as numerator,
-        sum(w.denominator)::double as denominator,
-        max(w.denominator) as n,
-        sum((w.numerator::double / nullif(w.denominator, 0))::decimal(38, 18))::double
-            / nullif(count(*) filter (w.denominator > 0), 0) as mean
-    from windowed as w
-    inner join kpi_period as p on p.kpi_number = w.kpi_number and p.period_grain = w.period_grain
+        kpi_number, entity_number, n_months, end_month,
+        sum(numerator)::double as numerator,
+        sum(denominator)::double as denominator,
+        max(denominator) as n,
+        sum((numerator::double / nullif(denominator, 0))::decimal(38, 18))::double / nullif(count(*) filter (denominator > 0), 0) as mean
+    from windowed
     group by all
+),
+
+span as (
+    select kind, measure_id, entity_number, min(month_number) as first_month, max(month_number) as last_month
+    from {{ ref('kpi_month') }} group by all
 ),
 
 judged as (
     select
-        s.*, k.* exclude (kpi_number), e.* exclude (entity_number),
+        s.*, p.period_grain, k.* exclude (kpi_number), e.* exclude (entity_number),
         case
             when e.is_unassigned then 'UNASSIGNED_UNIT'
             when s.end_month - s.n_months + 1 < k.first_valid_month or s.end_month > k.last_valid_month then 'DEFINITION_CHANGED'
             when s.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
-            when s.period_grain = 'rolling_12_months' and not coalesce(m.is_rolling_whole, false) then 'WINDOW_INCOMPLETE'
-            when s.period_grain = 'quarter' and not coalesce(m.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
+            when s.n_months = 12 and not coalesce(m.is_rolling_whole, false) then 'WINDOW_INCOMPLETE'
+            when s.n_months = 3 and not coalesce(m.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
             when s.denominator = 0 then case k.source when 'answers' then 'NO_ANSWERS' else 'DENOMINATOR_MISSING' end
-            when s.period_grain = 'month' and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
+            when s.n_months = 1 and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
         end as obstacle
     from score as s
     inner join kpi as k using (kpi_number)
+    inner join kpi_period as p on p.kpi_number = s.kpi_number and p.n_months = s.n_months
     inner join entity as e using (entity_number)
+    inner join span as x
+        on x.kind = k.kind and x.measure_id is not distinct from k.whole_measure_id and x.entity_number = s.entity_number
+        and s.end_month >= x.first_month and s.end_month - case s.n_months when 3 then 2 else 0 end <= x.last_month
     left join {{ ref('kpi_month') }} as m
         on m.kind = k.kind and m.measure_id is not distinct from k.whole_measure_id
         and m.entity_number = s.entity_number and m.month_number = s.end_month

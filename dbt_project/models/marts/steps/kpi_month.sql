@@ -7,7 +7,9 @@ with data_month as (
     union
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
     union
+    -- Encounters before the first case ever delivered say nothing: no complaints known is not no complaints.
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_encounter_count') }}
+    where month_start_on >= (select min(c.month_start_on) from {{ ref('fct_complaint') }} as c)
 ),
 
 -- Nothing dated later than the newest delivery of its kind is believed.
@@ -70,9 +72,11 @@ marked as (
 select
     m.kind, m.measure_id, m.entity_number, m.month_number::integer as month_number,
     m.is_whole,
-    m.first_month <= m.month_number // 3 * 3
-        and count(*) filter (is_whole) over (partition by m.kind, m.measure_id, m.entity_number, m.month_number // 3) = 3 as is_quarter_whole,
-    m.first_month <= m.month_number - 11
-        and count(*) filter (is_whole) over (
-            partition by m.kind, m.measure_id, m.entity_number order by m.month_number rows between 11 preceding and current row) = 12 as is_rolling_whole
+    m.first_month <= m.month_number // 3 * 3 and count(*) filter (m.is_whole) over quarter = 3 as is_quarter_whole,
+    m.first_month <= m.month_number - 11 and count(*) filter (m.is_whole) over twelve = 12 as is_rolling_whole
 from marked as m
+window
+    quarter as (partition by m.kind, m.measure_id, m.entity_number, m.month_number // 3),
+    twelve as (
+        partition by m.kind, m.measure_id, m.entity_number order by m.month_number range between 11 preceding and current row
+    )
