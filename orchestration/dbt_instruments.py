@@ -27,7 +27,7 @@ class Item:
 
 def known_families(seeds_dir: Path) -> set[str]:
     """Every instrument family of the code tables."""
-    return {row["family"] for row in _rows(seeds_dir, "instrument")}
+    return {row["family"] for row in _rows(seeds_dir, "instrument")} if (seeds_dir / "instrument.csv").exists() else set()
 
 
 def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:

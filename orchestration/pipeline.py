@@ -120,8 +120,8 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     history = [raw(d) for d in deliveries if d.status == "accepted" and d.feed in touched and d.delivery_id not in subjects]
     progress(f"judging {len(new)} deliveries with Great Expectations")
     verdicts = judge(feeds, [raw(d) for d in (*new, *again)], history, expectations_docs(home), home.build / "expectations")
-    before = {d.delivery_id: d.status == "accepted" for d in again}
-    verdicts = [v for v in verdicts if before.get(v.delivery_id) != v.is_ok]
+    before = {d.delivery_id: (d.status == "accepted", d.reason or "") for d in again}
+    verdicts = [v for v in verdicts if before.get(v.delivery_id) != (v.is_ok, "; ".join(f.message for f in v.failures))]
     Ledger(home.ledger).append_many([
         ("verdict", {"delivery_id": v.delivery_id, "feed": v.feed, "feed_version": feeds[v.feed].version, "reader_version": READER_VERSION,
                      "is_ok": v.is_ok, "n_expectations": v.n_expectations, "failures": [asdict(f) for f in v.failures],
