@@ -40,6 +40,7 @@ class BuildPlan:
     is_changed: bool
     as_of: date | None
     n_deliveries: int
+    n_rows: int
 
 
 def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, deliveries: list[Delivery] | None = None) -> BuildPlan:
@@ -49,8 +50,9 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
     lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    used = sum(d.status == "accepted" for d in known)
-    return BuildPlan(fingerprint[:12], fingerprint, fingerprint != published_fingerprint(home), as_of, used)
+    used = [d for d in known if d.status == "accepted"]
+    n_rows = sum(d.conformed.get("n_accepted", 0) for d in used)
+    return BuildPlan(fingerprint[:12], fingerprint, fingerprint != published_fingerprint(home), as_of, len(used), n_rows)
 
 
 def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> BuildPlan:

@@ -21,7 +21,7 @@ from orchestration import built
 from orchestration.build_input import prepare_build
 from orchestration.column_lineage import column_lineage
 from orchestration.dbt_render import render
-from orchestration.dbt_run import DbtResult, run_dbt
+from orchestration.dbt_run import DbtResult, build_arguments, run_dbt
 from orchestration.translator import UNIQUE_ID, WarehouseTranslator
 from orchestration.warehouse import Warehouse
 
@@ -46,7 +46,7 @@ def model_assets(
             return
         say(f"building from {plan.n_deliveries} deliveries")
         with warehouse.timed("dbt") as taken:
-            result = run_dbt(home, _narrator(say))
+            result = run_dbt(home, _narrator(say), build_arguments(plan.n_rows))
         say(f"dbt: {result.n_models} models and {result.n_tests} tests in {taken['seconds']:.1f} s")
         if result.is_ok:
             built.keep_plan(home, plan)

@@ -74,6 +74,8 @@ def _print_headlines(home: Home, console: Console) -> None:
     for facility_id, name in facilities[:_SHOWN_FACILITIES]:
         table.add_row(f"{facility_id} {name or ''}".strip(), *(cells.get((facility_id, kpi), "") for kpi in _HEADLINES))
     console.print(table)
+    if any("*" in cell for cell in cells.values()):
+        console.print("* not publishable, mostly too few answers; the reason stands in kpi_value.reason")
     if len(facilities) > _SHOWN_FACILITIES:
         console.print(f"... and {len(facilities) - _SHOWN_FACILITIES} more facilities: pxw show complaint_rate")
 
@@ -88,7 +90,6 @@ def _cell(value: float | None, low: float | None, high: float | None, is_publish
 
 def _print_places(home: Home, console: Console) -> None:
     told = manifest(home)
-    console.print("* too few answers to publish; the reason stands in kpi_value.reason")
     if told.get("as_of"):
         console.print(f"[yellow]built as of {told['as_of']}; `pxw run` without --as-of returns to the present[/]")
     console.print(f"published  {home.published / 'px.duckdb'} (run {told.get('run_id')}), and one Parquet file per table in {home.published / 'marts'}")

@@ -189,3 +189,10 @@ def test_an_inbox_that_cannot_be_read_is_one_sentence(small: Small) -> None:
     [sentence] = outcome.failures
     assert not outcome.is_ok and sentence.startswith("step deliveries: ") and str(small.inbox) in sentence
     assert "SourceError" not in sentence and "\n" not in sentence
+
+
+def test_the_dear_test_is_left_out_only_of_large_builds():
+    from orchestration.dbt_run import build_arguments
+
+    assert "tag:all_evidence" not in build_arguments(500_000)
+    assert build_arguments(500_001)[-2:] == ("--exclude", "tag:all_evidence")
