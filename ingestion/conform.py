@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.conform_sql import Fault, column_sql, fault_list, item_sql
+from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql
 from ingestion.home import replacing
 from ingestion.instruments import MISSING_ANSWERS, permitted_answers
 from ingestion.readers import Refused, Source, open_source
@@ -73,7 +73,7 @@ def empty_shape(feed: Feed, out: Path) -> None:
         names = [n for spec in feed.columns.values() for n in (*spec.source, *spec.join)] or ["_none"]
         nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
         con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
-        select, _ = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
+        select = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
         con.execute(f"copy (select * from ({select}) limit 0) to {literal(str(part))} (format parquet)")
 
 
@@ -145,15 +145,20 @@ def _item_codes(feed: Feed) -> list[str]:
     return list(permitted_answers(feed.items.family)) if feed.items else []
 
 
-def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing=True) -> tuple[str, list[Fault]]:
-    """The select that types every column, and the faults it looks for."""
+def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing=True) -> str:
+    """The select that types every column and lists the faults of every row."""
     plain = {name: pair for name, pair in columns.items() if pair[0] is not None}
     parts = [column_sql(name, spec, headers, feed, is_hashing) for name, (spec, headers) in plain.items()]
     permitted = permitted_answers(feed.items.family) if feed.items else {}
-    parts += [item_sql(item, headers, permitted[item], MISSING_ANSWERS) for item, headers in items.items()]
-    faults = [Fault("_problem is not null", None, None, None, False)]
+    answers = [item_sql(item, headers, permitted[item], MISSING_ANSWERS) for item, headers in items.items()]
+    found = [fault for part in parts for fault in part.faults]
+    warnings = [f for f in found if f.is_warning]
+    rejects = [Fault("_problem is not null", "_problem", None, None, False), *(f for f in found if not f.is_warning)]
     # A record that could not be split says so once; its empty cells are no faults of their own.
-    faults += [f if f.is_warning else f._replace(condition=f"_problem is null and {f.condition}") for part in parts for f in part.faults]
+    said = [rejects[0], *(f._replace(condition=f"_problem is null and {f.condition}") for f in rejects[1:])]
+    unpermitted = [fault for answer in answers for fault in answer.faults]
+    asked = [item for item, headers in items.items() if headers]
+    parts += answers
     typed = ",\n  ".join(sql for part in parts for sql in part.typed)
     final = ",\n  ".join(sql for part in parts for sql in part.final)
     constants = "".join(f"\n  {literal(value)} as {identifier(name)}," for name, value in feed.constants.items())
@@ -161,11 +166,11 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
     text = (
         f"select\n  {final},{constants}\n  {literal(delivery_id)} as delivery_id, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as delivered_at,"
         f" {sequence}::integer as delivery_sequence, _row_number as row_number,\n"
-        f"  {fault_list([f for f in faults if not f.is_warning])} as problems,\n"
-        f"  {fault_list([f for f in faults if f.is_warning])} as warnings\n"
+        f"  {fault_list(said, any_fault(rejects, []))} as problems,\n"
+        f"  {fault_list([*warnings, *unpermitted], any_fault(warnings, asked))} as warnings\n"
         f"from (select _row_number, _problem,\n  {typed}\nfrom {relation})"
     )
-    return text, faults
+    return text
 
 
 def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, notes) -> ConformReport:
@@ -194,7 +199,7 @@ def _repair(source: Source, error: Exception) -> Source:
 
 
 def _copy(con, feed, source, columns, items, delivery_id, order, part: Path) -> None:
-    select, _ = _statement(feed, source.relation, columns, items, delivery_id, order)
+    select = _statement(feed, source.relation, columns, items, delivery_id, order)
     con.execute(f"copy ({select}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
 
 

@@ -113,4 +113,4 @@ def test_answers_keep_their_code_and_the_kinds_of_missing():
     found = duckdb.sql(f"select {part.final[0]}, {fault.condition} from (select {', '.join(part.typed)} from (values {rows}) t(\"Q9\"))").fetchall()
     assert [row[0] for row in found] == [1, 2, 3, -1, -2, -3, 8, None, None, None, -1, -1, -1]
     assert [bool(row[1]) for row in found] == [False] * 10 + [True] * 3
-    assert fault.is_warning and fault.rule == "answer_not_permitted"
+    assert fault.is_warning and fault.rule == "'answer_not_permitted'"
