@@ -144,6 +144,8 @@ def _judged_too_early(deliveries: list[Delivery], new: list[Delivery]) -> list[D
 
 def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, user: str) -> Delivery:
     """Let a held delivery pass, with a reason and a name in the ledger. Raises ValueError when there is nothing to release."""
+    if not reason.strip():
+        raise ValueError("a release needs a reason in words; it is kept in the ledger and cannot be changed")
     found = [d for d in read_catalogue(home, feeds) if d.delivery_id.startswith(delivery_id)]
     if len(found) != 1:
         raise ValueError(f"{delivery_id}: {'no delivery' if not found else 'more than one delivery'} has an id that begins so")

@@ -39,7 +39,7 @@ def show(home: Home, kpi: str, level: str, period: str | None, window: str | Non
 
 
 def _resolve(con: Any, kpi: str) -> str:
-    known = [row[0] for row in con.execute("select distinct kpi_id from marts.kpi_value order by 1").fetchall()]
+    known = [row[0] for row in con.execute("select kpi_id from marts.dim_kpi order by 1").fetchall()]
     if kpi in known:
         return kpi
     near = [one for one in known if kpi.lower() in one]
@@ -50,7 +50,7 @@ def _resolve(con: Any, kpi: str) -> str:
 def _period(con: Any, kpi_id: str, level: str, period: str | None, window: str | None) -> tuple[str, date | None]:
     """Window and last day of the period asked for."""
     if period is None:
-        grain = window or "month"
+        grain = window or _finest_window(con, kpi_id, level)
         newest = con.execute(
             "select coalesce(max(period_end_on) filter (is_publishable), max(period_end_on)) from marts.kpi_value "
             "where kpi_id = ? and level = ? and period_grain = ?", [kpi_id, level, grain]).fetchone()[0]
@@ -62,6 +62,12 @@ def _period(con: Any, kpi_id: str, level: str, period: str | None, window: str |
         if 1 <= int(month[2]) <= 12:
             return window or "month", _month_end(int(month[1]), int(month[2]))
     raise click.UsageError(f"'{period}' is not a period; write 2026-03 or 2026-Q1")
+
+
+def _finest_window(con: Any, kpi_id: str, level: str) -> str:
+    """The shortest window the KPI has at this level."""
+    has = {row[0] for row in con.execute("select distinct period_grain from marts.kpi_value where kpi_id = ? and level = ?", [kpi_id, level]).fetchall()}
+    return next((grain for grain in ("month", "quarter", "rolling_12_months") if grain in has), "month")
 
 
 def _month_end(year: int, month: int) -> date:

@@ -57,6 +57,7 @@ def released(sample_run: SampleRun, tmp_path_factory) -> Path:
     shutil.copytree(sample_run.home, home, symlinks=True)
     held = json.loads(run_pxw(home, "status", "--json").stdout)["held"][0]["delivery_id"]
     assert "no delivery" in run_pxw(home, "release", "ffffffff", "--reason", "x", code=1).stderr
+    assert "needs a reason" in run_pxw(home, "release", held[:8], "--reason", " ", code=1).stderr
     run_pxw(home, "release", held[:8], "--reason", "vendor confirmed the file")
     run_pxw(home, "run", "--inbox", str(sample_run.inbox), "--as-of", "2025-12-31")
     (home / "as_of.json").write_text((home / "published" / "manifest.json").read_text())
