@@ -65,6 +65,14 @@ def unseen(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterat
             yield file
 
 
+def unplaced(inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterator[tuple[str, list[str]]]:
+    """Files that belong to no feed or to several: path below the inbox, the feeds."""
+    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
+        owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
+        if len(owners) != 1:
+            yield file.relative_path, owners
+
+
 def landed_path(home: Home, sha256: str) -> Path:
     """Where the bytes with this hash are."""
     return home.landing / sha256[:2] / sha256

@@ -20,6 +20,9 @@ from orchestration.build_input import plan_build
 from orchestration.settings import inboxes as settled_inboxes
 
 
+_SHOWN_UNPLACED = 5
+
+
 def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if_empty: bool) -> int:
     """Run everything that is due; 0 when the marts are published or nothing was new, 1 when the run failed."""
     started = time.monotonic()
@@ -31,7 +34,7 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
             _sample(home, inboxes)
         if not force and not _is_due(home, inboxes, feeds, as_of):
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
-            _report(home, feeds)
+            _report(home, feeds, inboxes)
             return 0
         tell = _progress(started)
         tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")
@@ -44,7 +47,7 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         for failure in outcome.failures:
             click.echo(f"  {failure}", err=True)
         return 1
-    _report(home, feeds)
+    _report(home, feeds, inboxes)
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.seconds.items() if seconds >= 1)
     click.echo(f"done in {time.monotonic() - started:.0f} s ({parts})")
     return 0
@@ -77,7 +80,13 @@ def _progress(started: float):
     return show
 
 
-def _report(home: Home, feeds: dict[str, Feed]) -> None:
+def _report(home: Home, feeds: dict[str, Feed], inboxes: list[str]) -> None:
+    from ingestion.landing import unplaced
     from orchestration.summary import print_summary
 
     print_summary(home, feeds)
+    left = list(unplaced(inboxes, feeds))
+    for path, owners in left[:_SHOWN_UNPLACED]:
+        click.echo(f"not taken  {path}: matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds")
+    if len(left) > _SHOWN_UNPLACED:
+        click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that were not taken: pxw status")

@@ -67,3 +67,8 @@ def test_cms_benchmarks_keep_their_footnotes(home: Path):
 def test_files_nobody_asked_for_are_named(home: Path):
     unplaced = {file["file_name"] for file in json.loads(run_pxw(home, "status", "--json").stdout)["unplaced"]}
     assert {"README.md", "Footnote_Crosswalk.csv", "synthea_organizations.csv", "sample.csv"} <= unplaced
+
+
+def test_a_run_that_takes_nothing_still_names_them(home: Path, shared: Path):
+    told = run_pxw(home, "run", "--inbox", str(shared / "samples")).stdout
+    assert "nothing new" in told and "not taken  README.md: matches no feed" in told
