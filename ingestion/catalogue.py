@@ -57,9 +57,13 @@ def read_catalogue(home: Home, feeds: dict[str, Feed], as_of: date | None = None
 
 def raw_path(home: Home, feed: Feed, delivery: Delivery, *, is_restricted: bool = False) -> Path:
     """Where the raw Parquet of a delivery is: keyed by feed version, reader version, and its order, which stands inside."""
-    root = home.restricted if is_restricted else home.raw
     name = f"{delivery.delivery_id}-{delivery.delivered_at:%Y%m%dT%H%M%S}-{delivery.delivery_sequence}.parquet"
-    return root / feed.feed / f"{feed.version}-{READER_VERSION}" / name
+    return raw_folder(home.restricted if is_restricted else home.raw, feed) / name
+
+
+def raw_folder(root: Path, feed: Feed) -> Path:
+    """The folder of a feed's raw Parquet under today's feed and reader version."""
+    return root / feed.feed / f"{feed.version}-{READER_VERSION}"
 
 
 def landed_file(home: Home, delivery: Delivery) -> Path:

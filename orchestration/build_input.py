@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.catalogue import Delivery, raw_path, read_catalogue
+from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.sql import literal
@@ -104,7 +104,7 @@ def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) ->
 
     folder, private = fresh / feed.feed, fresh / "restricted" / feed.feed
     folder.mkdir(parents=True)
-    shape = raw_path(home, feed, _NOBODY).with_name("_empty.parquet")
+    shape = raw_folder(home.raw, feed) / "_empty.parquet"
     if not shape.exists():
         empty_shape(feed, shape)
     os.link(shape, folder / "_empty.parquet")
@@ -143,17 +143,3 @@ def _write_run(con: DuckDBPyConnection, plan: BuildPlan, fresh: Path) -> None:
     con.execute("create table run as select ?::varchar as run_id, ?::varchar as code_version, ?::date as as_of_on",
                 [plan.run_id, code_version(), plan.as_of])
     con.execute(f"copy run to {literal(str(fresh / 'run.parquet'))} (format parquet)")
-
-
-class _Nobody:
-    """Stands for no delivery where only the cache folder of a feed is wanted."""
-
-    delivery_id, delivery_sequence = "none", 0
-
-    def __init__(self) -> None:
-        from datetime import datetime
-
-        self.delivered_at = datetime(1970, 1, 1)
-
-
-_NOBODY = _Nobody()
