@@ -112,7 +112,7 @@ class Feed(Strict):
 
     feed: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     label: str
-    kind: Literal["survey", "complaint", "encounter_count", "encounter", "org_unit", "benchmark"]
+    kind: str
     files: Annotated[list[str], _as_list] = Field(min_length=1)
     format: Format
     cadence: Literal["daily", "weekly", "monthly", "quarterly", "none"] = "none"
@@ -126,6 +126,13 @@ class Feed(Strict):
     columns: dict[str, ColumnSpec]
     items: Items | None = None
     expectations: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("kind")
+    @classmethod
+    def _is_kind(cls, value: str) -> str:
+        if value not in KINDS:
+            raise ValueError(f"'{value}' is not a kind of feed; known are {', '.join(KINDS)}")
+        return value
 
     @field_validator("time_zone")
     @classmethod

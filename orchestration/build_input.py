@@ -80,7 +80,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
 def code_version() -> str:
     """12 hex characters over the code, SQL and definitions that marts depend on."""
     digest = hashlib.sha256()
-    rooms = [ROOT / "ingestion", ROOT / "orchestration", DBT_SOURCE]
+    rooms = [ROOT / "ingestion", ROOT / "methods", ROOT / "orchestration", DBT_SOURCE]
     for path in sorted(p for room in rooms for p in room.rglob("*") if p.suffix in (".py", ".sql", ".yml", ".csv")):
         relative = path.relative_to(ROOT)
         if {"target", "logs", "feeds", "samples", "__pycache__"}.isdisjoint(relative.parts):

@@ -1,0 +1,32 @@
+"""The kinds of feed and the columns each has after conforming: one shape per kind, whoever the vendor.
+
+Belongs here: the list of kinds, and the columns that say where a row came from.
+Does not belong here: anything about a single vendor (feeds/) or about instruments (dbt_project/seeds).
+"""
+
+from __future__ import annotations
+
+from ingestion.kinds.column import INTEGER, TEXT, TIMESTAMP, Column, Columns
+from ingestion.kinds.complaint import COMPLAINT
+from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT
+from ingestion.kinds.reference import BENCHMARK, ORG_UNIT
+from ingestion.kinds.survey import SURVEY
+
+__all__ = ["KINDS", "PROVENANCE", "Column", "Columns"]
+
+KINDS: dict[str, Columns] = {
+    "survey": SURVEY,
+    "complaint": COMPLAINT,
+    "encounter_count": ENCOUNTER_COUNT,
+    "encounter": ENCOUNTER,
+    "org_unit": ORG_UNIT,
+    "benchmark": BENCHMARK,
+}
+
+PROVENANCE: Columns = {
+    "feed": Column(TEXT, "Feed of the delivery"),
+    "delivery_id": Column(TEXT, "Delivery: first 16 hex characters of the SHA-256 of its bytes"),
+    "delivered_at": Column(TIMESTAMP, "When the delivery was received by the file's own account, UTC"),
+    "delivery_sequence": Column(INTEGER, "Version number inside the same delivery moment"),
+    "row_number": Column("BIGINT", "1-based data record of the delivered file"),
+}

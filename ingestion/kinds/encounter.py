@@ -1,0 +1,30 @@
+"""Columns of feeds about encounters, counted or one by one.
+
+Belongs here: names, types and meanings of canonical columns.
+Does not belong here: anything about a single vendor (feeds/).
+"""
+
+from __future__ import annotations
+
+from ingestion.kinds.column import BOOLEAN, DATE, INTEGER, PLACE, TEXT, Column, Columns, moment
+
+ENCOUNTER_COUNT: Columns = {
+    "facility_code": Column(TEXT, "Facility as the vendor writes it", True),
+    "unit_code": Column(TEXT, "Unit as the vendor writes it"),
+    "class_code": Column(TEXT, "Encounter class as the vendor writes it", True),
+    "period_grain": Column(TEXT, "day or month"),
+    "period_start_on": Column(DATE, "First day of the counted period, local", True),
+    "n_encounters": Column(INTEGER, "Encounters in the period", True),
+    "is_partial": Column(BOOLEAN, "The period was not over when the file was made"),
+}
+
+ENCOUNTER: Columns = {
+    "encounter_id": Column(TEXT, "Keyed hash of the visit number", True),
+    "patient_id": Column(TEXT, "Keyed hash of the patient's record number"),
+    **PLACE,
+    "class_code": Column(TEXT, "Encounter class as the vendor writes it", True),
+    "status_code": Column(TEXT, "Encounter status as the vendor writes it"),
+    **moment("start", "the encounter began", True),
+    **moment("end", "the encounter ended"),
+    "part_of_id": Column(TEXT, "Keyed hash of the visit this one is a part of"),
+}

@@ -1,0 +1,35 @@
+"""Columns of reference feeds: who we are, what others publish.
+
+Belongs here: names, types and meanings of canonical columns.
+Does not belong here: anything about a single vendor (feeds/).
+"""
+
+from __future__ import annotations
+
+from ingestion.kinds.column import DATE, NUMBER, TEXT, Column, Columns
+
+ORG_UNIT: Columns = {
+    "source_feed": Column(TEXT, "Feed whose codes are mapped; * for any"),
+    "source_facility_code": Column(TEXT, "Facility as the vendor writes it", True),
+    "source_unit_code": Column(TEXT, "Unit as the vendor writes it; blank maps the facility only"),
+    "facility_id": Column(TEXT, "Our facility", True),
+    "facility_name": Column(TEXT, "Name of our facility"),
+    "unit_id": Column(TEXT, "Our unit, unique in the facility"),
+    "unit_name": Column(TEXT, "Name of our unit"),
+    "service_line": Column(TEXT, "Service line of our unit"),
+    "time_zone": Column(TEXT, "IANA time zone of the facility"),
+    "valid_from_on": Column(DATE, "First date on which the mapping holds"),
+    "valid_to_on": Column(DATE, "Last date on which the mapping holds; null while it lasts"),
+}
+
+BENCHMARK: Columns = {
+    "benchmark_source": Column(TEXT, "Who publishes the benchmark"),
+    "geography_level": Column(TEXT, "national or state"),
+    "geography_code": Column(TEXT, "Nation or state"),
+    "public_measure_id": Column(TEXT, "Publisher's measure id", True),
+    "value": Column(NUMBER, "Published value in the publisher's unit"),
+    "value_reason": Column(TEXT, "Why there is no value"),
+    "footnote": Column(TEXT, "Footnote codes as published"),
+    "period_start_on": Column(DATE, "First date of the reporting period"),
+    "period_end_on": Column(DATE, "Last date of the reporting period"),
+}

@@ -1,0 +1,30 @@
+"""Columns of survey feeds; the answers are columns of the instrument family (dbt_project/seeds).
+
+Belongs here: names, types and meanings of canonical columns.
+Does not belong here: anything about a single vendor (feeds/).
+"""
+
+from __future__ import annotations
+
+from ingestion.kinds.column import BOOLEAN, DATE, INTEGER, TEXT, Column, Columns
+
+SURVEY: Columns = {
+    "survey_id": Column(TEXT, "Vendor's number of the sampled survey", True),
+    "patient_id": Column(TEXT, "Keyed hash of the patient's record number"),
+    "facility_code": Column(TEXT, "Facility as the vendor writes it", True),
+    "unit_code": Column(TEXT, "Unit as the vendor writes it"),
+    "discharge_on": Column(DATE, "Discharge or visit date; first of the month where only a month is delivered", True),
+    "received_on": Column(DATE, "Date on which the answered survey came back"),
+    "disposition_code": Column(TEXT, "Final result of the attempt to survey the patient, vendor code", True),
+    "mode_code": Column(TEXT, "Survey mode code"),
+    "language_code": Column(TEXT, "Survey language code"),
+    "sex_code": Column(TEXT, "Sex code"),
+    "age_code": Column(TEXT, "Age band code"),
+    "service_line_code": Column(TEXT, "Principal reason of admission code"),
+    "admission_source_code": Column(TEXT, "Point of origin code"),
+    "discharge_status_code": Column(TEXT, "UB-04 discharge status code, text with leading zero"),
+    "lag_days": Column(INTEGER, "Days from discharge to the return of the survey"),
+    "is_in_official_sample": Column(BOOLEAN, "False for answers collected outside the official sample"),
+    "program_code": Column(TEXT, "Programme whose disposition codes the feed uses"),
+    "comment_length": Column(INTEGER, "Characters of the patient's comment; null when there is none"),
+}
