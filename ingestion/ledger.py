@@ -57,9 +57,9 @@ class Ledger:
                 os.fsync(log.fileno())
         return written
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Every whole entry in order; a torn last line is passed over."""
-        for _, entry in self._lines():
+    def entries(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """Every whole entry in order, or those of `kinds`; a torn last line is passed over."""
+        for _, entry in self._lines(kinds):
             yield entry
 
     def verify(self) -> int:
@@ -72,18 +72,24 @@ class Ledger:
             previous = _digest(line)
         return count
 
-    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _lines(self, kinds: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
         if not self.path.exists():
             return
+        # Lines are written by this class only, so a line without these bytes is of another kind: it need not be parsed.
+        marks = tuple(f'"kind":"{kind}"'.encode() for kind in kinds)
         with self.path.open("rb") as log:
             for number, line in enumerate(log, start=1):
                 if not line.endswith(b"\n"):
                     return
+                if marks and not any(mark in line for mark in marks):
+                    continue
                 try:
                     text = line[:-1].decode()
-                    yield text, json.loads(text)
+                    entry = json.loads(text)
                 except ValueError:
                     raise LedgerBroken(f"{self.path}:{number}: not a ledger entry") from None
+                if not kinds or entry["kind"] in kinds:
+                    yield text, entry
 
     def _mend(self, log: Any) -> tuple[int, str]:
         """Set a torn last line aside; the number and hash of the last whole entry."""

@@ -17,6 +17,7 @@ import click
 
 from ingestion.home import Home
 from orchestration.score_command import score
+from orchestration.trace_command import trace
 
 _LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
 
@@ -37,9 +38,10 @@ class _Commands(click.Group):
             from orchestration.built import NothingBuilt
             from orchestration.dbt_manifest import ProjectBroken
             from orchestration.pipeline import Busy
+            from orchestration.published import NothingPublished
             from orchestration.ui import PortTaken
 
-            told = (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken, NothingBuilt, ProjectBroken)
+            told = (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken, NothingBuilt, NothingPublished, ProjectBroken)
             if isinstance(error, Busy):
                 click.echo(f"pxw: {error}", err=True)
                 sys.exit(3)
@@ -145,6 +147,7 @@ def ui(port: int) -> None:
 
 
 main.add_command(score)
+main.add_command(trace)
 
 
 if __name__ == "__main__":

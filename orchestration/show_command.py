@@ -24,8 +24,8 @@ def show(home: Home, kpi: str, level: str, period: str | None, window: str | Non
     """Print the rows; 0 when there are some, 1 when there are none, 2 for a KPI nobody knows."""
     try:
         with open_marts(home) as con:
-            kpi_id = _resolve(con, kpi)
-            grain, end_on = _period(con, kpi_id, level, period, window)
+            kpi_id = resolve_kpi(con, kpi)
+            grain, end_on = resolve_period(con, kpi_id, level, period, window)
             rows = _rows(con, kpi_id, level, grain, end_on, facility, unit)
     except NothingPublished as nothing:
         raise click.ClickException(str(nothing)) from None
@@ -38,7 +38,8 @@ def show(home: Home, kpi: str, level: str, period: str | None, window: str | Non
     return 0 if rows else 1
 
 
-def _resolve(con: Any, kpi: str) -> str:
+def resolve_kpi(con: Any, kpi: str) -> str:
+    """The KPI of that name. Raises UsageError with the nearest ones when there is none."""
     known = [row[0] for row in con.execute("select kpi_id from marts.dim_kpi order by 1").fetchall()]
     if kpi in known:
         return kpi
@@ -47,7 +48,7 @@ def _resolve(con: Any, kpi: str) -> str:
     raise click.UsageError(f"there is no KPI '{kpi}'; {hint}")
 
 
-def _period(con: Any, kpi_id: str, level: str, period: str | None, window: str | None) -> tuple[str, date | None]:
+def resolve_period(con: Any, kpi_id: str, level: str, period: str | None, window: str | None) -> tuple[str, date | None]:
     """Window and last day of the period asked for."""
     if period is None:
         grain = window or _finest_window(con, kpi_id, level)

@@ -1,0 +1,121 @@
+"""The evidence of one KPI row, read from the build file fast.
+
+Belongs here: cutting the facts to the units and months of the row before marts.kpi_evidence looks at them.
+Does not belong here: what counts and by which rule: that is the view's own SQL, used here word for word.
+
+The view spans every KPI, unit and month, and DuckDB cannot push a unit and a month through all of its
+joins and unpivots. So the views are made again in memory over facts that are cut first, and over the
+one KPI and the items it needs. Measured on 1 million surveys: 0.05 to 0.3 s instead of 0.4 to 6 s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ingestion.home import Home
+from ingestion.sql import identifier, literal
+from orchestration.built import NothingBuilt
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SCHEMAS = ("core", "marts", "seeds", "staging")
+_NAMES = re.compile(rf'\b({"|".join(_SCHEMAS)})\."?([A-Za-z_][A-Za-z0-9_]*)"?')
+_VIEW = "kpi_evidence"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a KPI row is about: its KPI, its units and its months (first days, both included)."""
+
+    kpi_id: str
+    measure_id: str
+    unit_keys: tuple[str, ...]
+    first_month: date
+    last_month: date
+
+
+@contextlib.contextmanager
+def open_build(home: Home) -> Iterator[DuckDBPyConnection]:
+    """An empty catalogue in memory with the build file attached read-only as `built`. Raises NothingBuilt."""
+    import duckdb
+
+    if not home.build_file.exists():
+        raise NothingBuilt(f"there is no build file in {home.build}; `pxw run` makes it again from landing")
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute("set disabled_optimizers = 'type_pushdown'")
+        con.execute(f"attach {literal(str(home.build_file))} as built (read_only)")
+        # Some of the stored views name the catalogue they were made in: `px`, so theirs is the name of this one.
+        con.execute("attach ':memory:' as px")
+        con.execute("use px")
+        yield con
+
+
+def cut_evidence(con: DuckDBPyConnection, cut: Cut) -> None:
+    """Make `marts.kpi_evidence` in memory, over the facts of `cut` only."""
+    views = dict(con.execute(
+        "select schema_name || '.' || view_name, sql from duckdb_views() where database_name = 'built' and not internal").fetchall())
+    columns: dict[str, list[str]] = {}
+    for table, column in con.execute(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() where database_name = 'built' and not internal "
+        "order by column_index").fetchall():
+        columns.setdefault(table, []).append(column)
+    con.execute("create temp table wanted_unit as select unnest(?::varchar[]) as unit_key", [list(cut.unit_keys)])
+    for schema in _SCHEMAS:
+        con.execute(f"create schema if not exists {schema}")
+    items = _items(con, views, cut)
+    for name in _needed(f"marts.{_VIEW}", views):
+        sql = _one_kpi(views[name], cut) if name in views else _table(name, columns[name], cut, items)
+        con.execute(sql)
+
+
+def _needed(name: str, views: dict[str, str], seen: dict[str, None] | None = None) -> list[str]:
+    """`name` and everything it reads, parents first."""
+    seen = {} if seen is None else seen
+    body = views.get(name, "").partition(" AS ")[2]
+    for schema, table in _NAMES.findall(body):
+        parent = f"{schema}.{table}"
+        if parent not in seen and parent != name:
+            _needed(parent, views, seen)
+    seen[name] = None
+    return list(seen)
+
+
+def _one_kpi(sql: str, cut: Cut) -> str:
+    """The view as it is, over the definition of one KPI. Every definition table has kpi_id or measure_id."""
+    def narrowed(found: re.Match) -> str:
+        key, value = ("kpi_id", cut.kpi_id) if found[2].startswith("kpi") else ("measure_id", cut.measure_id)
+        return f"(select * from {found[1]} where {key} = {literal(value)})"
+
+    return re.sub(r"(read_parquet\('(?:[^']|'')*/definitions/(\w+)\.parquet'\))", narrowed, sql)
+
+
+def _table(name: str, columns: list[str], cut: Cut, items: set[str]) -> str:
+    schema, _, table = name.partition(".")
+    where = []
+    if "unit_key" in columns:
+        where.append("unit_key in (select unit_key from wanted_unit)")
+    if "month_start_on" in columns:
+        where.append(f"month_start_on between date '{cut.first_month}' and date '{cut.last_month}'")
+    chosen = "*"
+    if table.startswith("fct_survey_") and items:
+        answers = columns[columns.index("n_off_instrument") + 1:]
+        # An item the measure does not ask for is read as blank: the view leaves blanks out before it joins.
+        blank = ", ".join(f"null::tinyint as {identifier(item)}" for item in answers if item not in items)
+        chosen = f"* replace ({blank})" if blank else "*"
+    return (f"create view {schema}.{identifier(table)} as select {chosen} from built.{schema}.{identifier(table)}"
+            + (f" where {' and '.join(where)}" if where else ""))
+
+
+def _items(con: DuckDBPyConnection, views: dict[str, str], cut: Cut) -> set[str]:
+    found = re.search(r"read_parquet\('((?:[^']|'')*/definitions/)measure_item\.parquet'\)", views[f"marts.{_VIEW}"])
+    if found is None:
+        return set()
+    rows = con.execute(f"select item_code from read_parquet('{found[1]}measure_item.parquet') where measure_id = ?", [cut.measure_id]).fetchall()
+    return {row[0] for row in rows}

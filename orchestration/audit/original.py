@@ -1,0 +1,87 @@
+"""Records as they were delivered, for those who may see them.
+
+Belongs here: the right to look, the entry in the ledger for every look, reading single records of a landed file.
+Does not belong here: which records belong to a KPI row (trace.py).
+
+A record may name a patient. Looking needs access to the restricted folders of the home, and the entry
+is on disk before anything is shown: a look that cannot be written down does not happen.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ingestion.feed import load_feeds
+from ingestion.home import Home
+from ingestion.landing import landed_path
+from ingestion.ledger import Ledger
+
+ACCESS = "raw_access"
+NO_ACCESS = 4  # exit code
+
+
+class AccessDenied(click.ClickException):
+    """Whoever asks may not read the restricted part of the home."""
+
+    exit_code = NO_ACCESS
+
+
+def may_look(home: Home) -> bool:
+    """Whether this user can read landing and the restricted folder."""
+    return all(os.access(folder, os.R_OK | os.X_OK) for folder in (home.landing, home.restricted))
+
+
+def note_access(home: Home, purpose: str, kpi_key: str, records: Iterable[tuple[str, int]]) -> None:
+    """Write down who looks at which records. Raises AccessDenied when that person may not, or when it cannot be written."""
+    if not may_look(home):
+        raise AccessDenied(f"this needs access to {home.restricted} and {home.landing}, which only the owner of the warehouse has")
+    wanted: dict[str, list[int]] = {}
+    for delivery_id, row_number in records:
+        wanted.setdefault(delivery_id, []).append(row_number)
+    try:
+        Ledger(home.ledger).append(ACCESS, user=getpass.getuser(), purpose=purpose, kpi_key=kpi_key,
+                                   records={one: sorted(set(numbers)) for one, numbers in wanted.items()})
+    except OSError as error:
+        raise AccessDenied(f"the look could not be written to the ledger ({error.strerror}), so nothing is shown") from None
+
+
+def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Iterable[int]) -> dict[int, dict[str, str | None]]:
+    """Records of one landed file by number: header -> text as delivered. A record that is gone is absent.
+
+    Raises ClickException when the landed file is missing or the feed is no longer defined.
+    """
+    import duckdb
+
+    from ingestion.readers import Refused, open_source
+    from ingestion.sql import identifier
+
+    path, feed = landed_path(home, sha256), load_feeds().get(feed_name)
+    if feed is None:
+        raise click.ClickException(f"feed {feed_name} is not defined any more, so its files cannot be read")
+    if not path.exists():
+        raise click.ClickException(f"the landed file {sha256} is missing from {home.landing}; `pxw verify` lists what else is")
+    numbers = sorted(set(row_numbers))
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.execute("set disabled_optimizers = 'type_pushdown'")
+        try:
+            with open_source(con, path, feed) as source:
+                names = ", ".join(identifier(name) for name in source.headers)
+                found = con.execute(f"select _row_number, {names} from {source.relation} where _row_number in (select unnest(?::bigint[]))",
+                                    [numbers]).fetchall()
+                return {row[0]: dict(zip(source.headers, row[1:], strict=True)) for row in found}
+        except Refused as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+
+def with_originals(home: Home, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a trace, each with `original`: its record as delivered."""
+    by_file: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        by_file.setdefault((row["feed"], row["sha256"]), []).append(row["row_number"])
+    found = {file: original_records(home, *file, numbers) for file, numbers in by_file.items()}
+    return [row | {"original": found[(row["feed"], row["sha256"])].get(row["row_number"])} for row in rows]

@@ -1,0 +1,63 @@
+"""Codes of rules, reasons and sources in words.
+
+Belongs here: one sentence per code that a reader of a trace meets.
+Does not belong here: deciding which code applies (dbt_project/).
+"""
+
+from __future__ import annotations
+
+RULES = {
+    "ANSWERED": "a valid answer of a scored survey",
+    "NOT_AN_ANSWER": "the item was not answered with a code of its scale",
+    "NOT_IN_OFFICIAL_SAMPLE": "collected outside the official sample",
+    "INELIGIBLE": "the disposition or discharge status makes the survey ineligible",
+    "UNKNOWN_DISPOSITION": "the disposition code is in no code table",
+    "BREAK_OFF": "too few answered items: the survey counts as broken off",
+    "NOT_ANSWERED": "sampled, but no completed survey",
+    "NO_INSTRUMENT": "discharged before the first form of the instrument",
+    "COMPLETED": "an eligible patient who completed the survey",
+    "NOT_COMPLETED": "an eligible patient who did not complete the survey",
+    "VALID_CASE": "a valid case",
+    "TEST": "marked as a test case",
+    "OPENED_IN_ERROR": "the case was opened in error or deleted",
+    "WITHDRAWN": "the case was withdrawn",
+    "MERGED": "merged into another case, which counts",
+    "NOT_A_COMPLAINT": "feedback of another kind (compliment, question, suggestion)",
+    "GRIEVANCE_UNDETERMINED": "nothing says whether it is a grievance",
+    "NOT_A_GRIEVANCE": "a complaint that is no grievance",
+    "COUNTED": "an encounter count of a class in the denominator",
+    "CLASS_NOT_IN_DENOMINATOR": "the measure does not count this class of encounter",
+    "CLASS_NOT_COUNTED": "a contact that is no encounter",
+    "PART_OF_A_VISIT": "part of another visit, which counts",
+    "NOT_FINISHED": "the encounter was not finished",
+    "END_BEFORE_START": "the encounter ends before it starts",
+    "NOT_REPORTED": "the count was not reported",
+    "OTHER_FEED_PREFERRED": "another feed with a higher priority has the same place, class and month",
+    "NEWER_VERSION": "the same business key came again in a newer delivery or a later row",
+    "SCOPE_REPLACED": "a newer delivery holds everything of its scope",
+}
+
+REASONS = {
+    "UNASSIGNED_UNIT": "stands for codes that nobody has mapped to a unit: counted, never a value",
+    "DEFINITION_CHANGED": "the period is not wholly inside the validity of the measure",
+    "PERIOD_OPEN": "no delivery has come after the end of the period yet",
+    "WINDOW_INCOMPLETE": "a month of the window is missing or incomplete",
+    "DENOMINATOR_MISSING": "there are no encounters or eligible surveys",
+    "DENOMINATOR_INCOMPLETE": "expected encounters have not come",
+    "NO_ANSWERS": "nobody answered",
+    "BELOW_MINIMUM": "fewer than the minimum this KPI may be published with",
+}
+
+SOURCES = {
+    "answers": "answers to survey items", "surveys": "sampled surveys", "cases": "complaints and grievances per encounters",
+}
+
+
+def rule_words(code: str) -> str:
+    """What a rule says."""
+    return RULES.get(code, code.lower().replace("_", " "))
+
+
+def reason_words(code: str | None) -> str:
+    """Why a row has no publishable value; empty when it has."""
+    return REASONS.get(code, code.lower().replace("_", " ")) if code else ""

@@ -1,0 +1,144 @@
+"""A published value down to the rows of the files it was made of."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ingestion.home import Home
+from ingestion.ledger import Ledger
+from orchestration.audit.choose import Wanted
+from orchestration.audit.evidence import Cut, cut_evidence, open_build
+from orchestration.audit.trace import find, trace_row
+from tests.run.conftest import SampleRun, run_pxw
+
+
+def rows_of(sample_run: SampleRun, where: str) -> list[dict]:
+    with sample_run.marts() as con:
+        found = con.execute(f"select * from marts.kpi_value where {where}")
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def test_a_row_of_every_kpi_and_level_is_computed_again_from_its_evidence(sample_run: SampleRun):
+    widest = rows_of(sample_run, "true qualify row_number() over (partition by kpi_id, level order by value is null, n desc, kpi_key) = 1")
+    assert len(widest) > 60
+    home, n_valued = Home(sample_run.home), 0
+    for row in widest:
+        traced = trace_row(home, row, 0)
+        assert traced.is_equal, traced.differences
+        n_valued += row["value"] is not None and traced.n_rows > 0
+    assert n_valued > 50
+
+
+def test_the_cut_evidence_is_the_view_itself(sample_run: SampleRun):
+    """The fast way and the view of the build file list the same rows: for a composite, a rate and a response rate."""
+    for kpi_id, measure_id in (("hcahps_nurse_communication_top_box",) * 2, ("complaint_rate", "complaints_per_1000_encounters"), ("hcahps_response_rate",) * 2):
+        with open_build(Home(sample_run.home)) as con:
+            units = tuple(row[0] for row in con.execute("select unit_key from built.marts.dim_unit where facility_id = 'F1'").fetchall())
+            first, last = con.execute("select date '2026-01-01', date '2026-03-01'").fetchone()
+            cut_evidence(con, Cut(kpi_id, measure_id, units, first, last))
+            con.execute("use built")
+            whole = (f"select * from built.marts.kpi_evidence where kpi_id = '{kpi_id}' and facility_id = 'F1' "
+                     "and month_start_on between date '2026-01-01' and date '2026-03-01'")
+            n, differing = con.execute(
+                f"select (select count(*) from ({whole})), (select count(*) from (({whole} except all from px.marts.kpi_evidence) "
+                f"union all (from px.marts.kpi_evidence except all {whole})))").fetchone()
+        assert n > 50 and differing == 0, kpi_id
+
+
+def test_wrong_evidence_is_said_to_be_different(sample_run: SampleRun):
+    row = rows_of(sample_run, "kpi_id = 'complaint_rate' and level = 'facility' and value > 0 order by kpi_key limit 1")[0]
+    traced = trace_row(Home(sample_run.home), row | {"value": row["value"] * 1.001, "numerator": row["numerator"] + 1}, 5)
+    assert not traced.is_equal
+    assert any(text.startswith("numerator: published") for text in traced.differences)
+    assert any(text.startswith("value: published") for text in traced.differences)
+
+
+def test_a_trace_names_file_hash_row_and_what_it_was_chosen_over(sample_run: SampleRun):
+    key = rows_of(sample_run, "kpi_id = 'complaint_rate' and level = 'facility' and period_grain = 'quarter' and value is not null order by n desc limit 1")[0]["kpi_key"]
+    told = json.loads(run_pxw(sample_run.home, "trace", key, "--json").stdout)
+    assert told["recomputed"]["is_equal"] and told["n_rows"] == len(told["rows"]) > 20
+    assert sum(row["numerator"] for row in told["rows"]) == told["published"]["numerator"]
+    assert sum(row["denominator"] for row in told["rows"]) == told["published"]["denominator"]
+    for delivery in told["deliveries"]:
+        file = sample_run.inbox / delivery["file_name"]
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == delivery["sha256"]
+    assert any(row["replaces"] for row in told["rows"]), "the sample corrects rows of earlier files"
+    assert {"VALID_CASE", "COUNTED"} <= {rule["rule"] for rule in told["rules"]}
+    assert told["definition"]["definition_sha256"] and told["publication"]["code_version"] and told["published"]["run_id"]
+    listed = list(csv.DictReader(io.StringIO(run_pxw(sample_run.home, "trace", key, "--csv").stdout)))
+    assert len(listed) == told["n_rows"] and sum(float(row["denominator"]) for row in listed) == told["published"]["denominator"]
+
+
+def test_names_and_places_find_the_same_row_as_the_key(sample_run: SampleRun):
+    row = find(Home(sample_run.home), Wanted("complaint_rate", facility="F1", period="2026-Q1"))
+    assert row["kpi_key"] == "complaint_rate:quarter:2026-01-01:facility:F1:all"
+    shown = run_pxw(sample_run.home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1").stdout
+    assert row["kpi_key"] in shown and "equal to the published value" in shown and "rl6_feedback_" in shown
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), [
+    (["complaint_rates"], 2, "there is no KPI 'complaint_rates'"),
+    (["complaint_rate:month"], 2, "is no kpi_key"),
+    (["complaint_rate", "--facility", "F1", "--period", "2019-01"], 1, "was never published for month ending 2019-01-31"),
+    (["complaint_rate:month:2019-01-01:facility:F1:all"], 1, "was never published for month from 2019-01-01"),
+    (["complaint_rate:quarter:2026-01-01:unit:F1/NOWHERE:all"], 1, "not for this place"),
+    (["complaint_rate", "--facility", "F9", "--period", "2026-Q1"], 1, "nothing is published for F9"),
+    (["complaint_rate", "--unit", "4W", "--period", "2026-Q1"], 2, "name the facility"),
+    (["complaint_rate", "--period", "spring"], 2, "is not a period"),
+])
+def test_what_is_not_there_is_said_clearly(sample_run: SampleRun, arguments: list[str], code: int, words: str):
+    assert words in run_pxw(sample_run.home, "trace", *arguments, code=code).stderr
+
+
+def test_original_records_are_shown_to_the_owner_and_every_look_is_written_down(sample_run: SampleRun, tmp_path: Path):
+    home = tmp_path / "home"
+    shutil.copytree(sample_run.home, home, symlinks=True)
+    page = tmp_path / "trace.html"
+    run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--raw", "--rows", "5", "--html", str(page))
+    entries = list(Ledger(home / "ledger").entries("raw_access"))
+    assert len(entries) == 1 and entries[0]["user"] == getpass.getuser()
+    assert entries[0]["kpi_key"] == "complaint_rate:quarter:2026-01-01:facility:F1:all"
+    assert sum(len(numbers) for numbers in entries[0]["records"].values()) == 5
+    assert "File ID" in page.read_text() and page.stat().st_mode & 0o077 == 0
+    plain = tmp_path / "plain.html"
+    run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--html", str(plain))
+    assert "File ID" not in plain.read_text() and len(list(Ledger(home / "ledger").entries("raw_access"))) == 1
+    assert "http://" not in plain.read_text() and "https://" not in plain.read_text()
+
+
+def test_records_of_every_format_are_found_as_delivered(sample_run: SampleRun):
+    """The text of a record is in the file: delimited, workbook, XML and NDJSON alike."""
+    from ingestion.feed import load_feeds
+    from orchestration.audit.original import original_records
+
+    home, feeds = Home(sample_run.home), load_feeds()
+    newest = {entry["feed"]: entry for entry in Ledger(home.ledger).entries("delivery")}
+    seen = set()
+    for name, entry in newest.items():
+        found = original_records(home, name, entry["sha256"], [1, 2, 10**9])
+        assert set(found) == {1, 2} and any(found[2].values()), name
+        seen.add(feeds[name].format.type)
+    assert {"delimited", "workbook", "xml", "ndjson"} <= seen
+
+
+def test_without_a_landed_file_or_build_file_the_answer_is_clear(sample_run: SampleRun, tmp_path: Path):
+    home = tmp_path / "home"
+    shutil.copytree(sample_run.home, home, symlinks=True)
+    told = json.loads(run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--json").stdout)
+    sha256 = told["rows"][0]["sha256"]
+    (home / "landing" / sha256[:2] / sha256).unlink()
+    lost = run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--raw", code=1)
+    assert f"the landed file {sha256} is missing" in lost.stderr
+    (home / "build" / "px.duckdb").unlink()
+    gone = run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", code=1)
+    assert "there is no build file" in gone.stderr and "Traceback" not in gone.stderr
+    assert "nothing is published" in run_pxw(tmp_path / "empty", "trace", "complaint_rate", code=1).stderr
