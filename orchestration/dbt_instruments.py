@@ -7,7 +7,7 @@ Does not belong here: texts of dbt files (dbt_files.py), scoring (definitions_da
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -23,6 +23,11 @@ class Item:
     counted_in: tuple[str, ...]
     screener_item_code: str | None
     skip_codes: tuple[int, ...]
+    screeners: tuple[tuple[str, tuple[int, ...]], ...] = ()  # own screener, then the screeners that rule it out in turn
+    ineligible_answers: tuple[int, ...] = ()
+    is_reportable: bool = False
+    section_code: str | None = None
+    points: tuple[tuple[int, float], ...] = ()  # answer -> points 0 to 100, of items in sections only
 
 
 def known_families(seeds_dir: Path) -> set[str]:
@@ -31,8 +36,13 @@ def known_families(seeds_dir: Path) -> set[str]:
 
 
 def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
-    """The instruments of a family, oldest first. Raises ValueError when there is none."""
+    """The instruments of a family, oldest first, with the flag of their cleaning rules. ValueError when there is none."""
     found = [row for row in _rows(seeds_dir, "instrument") if row["family"] == family]
+    rules = {row["rule_set"]: row["is_screener_believed"] == "true" for row in _rows(seeds_dir, "cleaning_rule_set")}
+    for row in found:
+        if row["cleaning_rule_set"] not in rules:
+            raise ValueError(f"instrument {row['instrument_id']} names unknown cleaning rules '{row['cleaning_rule_set']}'")
+        row["is_screener_believed"] = rules[row["cleaning_rule_set"]]
     if not found:
         raise ValueError(f"no instrument of family '{family}' in {seeds_dir / 'instrument.csv'}")
     return sorted(found, key=lambda row: row["valid_from_on"])
@@ -41,9 +51,9 @@ def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
 def family_items(family: str, seeds_dir: Path) -> list[Item]:
     """Items of a family in the order of the table. Raises ValueError when its instruments contradict each other."""
     instruments = [row["instrument_id"] for row in family_instruments(family, seeds_dir)]
-    scales: dict[str, list[int]] = {}
+    scales: dict[str, dict[int, str]] = {}
     for row in _rows(seeds_dir, "scale_answer"):
-        scales.setdefault(row["scale_id"], []).append(int(row["answer"]))
+        scales.setdefault(row["scale_id"], {})[int(row["answer"])] = row["linear"]
     extra: dict[str, list[int]] = {}
     for row in _rows(seeds_dir, "item_extra_code"):
         extra.setdefault(row["item_code"], []).append(int(row["code"]))
@@ -51,10 +61,22 @@ def family_items(family: str, seeds_dir: Path) -> list[Item]:
     for row in _rows(seeds_dir, "instrument_item"):
         if row["instrument_id"] in instruments:
             asked.setdefault(row["item_code"], []).append(row)
-    return [_item(code, rows, scales, extra.get(code, [])) for code, rows in asked.items()]
+    items = {code: _item(code, rows, scales, extra.get(code, [])) for code, rows in asked.items()}
+    return [replace(item, screeners=_screeners(item, items)) for item in items.values()]
 
 
-def _item(code: str, asked: list[dict[str, str]], scales: dict[str, list[int]], extra: list[int]) -> Item:
+def _screeners(item: Item, items: dict[str, Item]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Forward cleaning goes down the form: what rules out a screener rules out its dependants too."""
+    found: list[tuple[str, tuple[int, ...]]] = []
+    while item.screener_item_code:
+        if item.screener_item_code not in items or any(name == item.screener_item_code for name, _ in found):
+            raise ValueError(f"item {item.item_code} has a screener that is not in its family, or screens itself: {item.screener_item_code}")
+        found.append((item.screener_item_code, item.skip_codes))
+        item = items[item.screener_item_code]
+    return tuple(found)
+
+
+def _item(code: str, asked: list[dict[str, str]], scales: dict[str, dict[int, str]], extra: list[int]) -> Item:
     screeners = {(row["screener_item_code"], row["screener_skip_answers"]) for row in asked}
     if len(screeners) > 1:
         raise ValueError(f"item {code} has another screener in another instrument of its family: {sorted(screeners)}")
@@ -67,8 +89,20 @@ def _item(code: str, asked: list[dict[str, str]], scales: dict[str, list[int]], 
         instruments=tuple(row["instrument_id"] for row in asked),
         counted_in=tuple(row["instrument_id"] for row in asked if row["is_counted_for_completeness"] == "true"),
         screener_item_code=screener or None,
-        skip_codes=tuple(int(code) for code in skips.replace(";", " ").split()),
+        skip_codes=_codes(skips),
+        ineligible_answers=_codes(asked[-1]["ineligible_answers"]),
+        is_reportable=any(row["is_reportable"] == "true" for row in asked),
+        section_code=asked[-1]["section_code"] or None,
+        points=_points(scales[asked[-1]["scale_id"]]) if asked[-1]["section_code"] else (),
     )
+
+
+def _points(scale: dict[int, str]) -> tuple[tuple[int, float], ...]:
+    return tuple((answer, float(points)) for answer, points in sorted(scale.items()) if points)
+
+
+def _codes(text: str) -> tuple[int, ...]:
+    return tuple(int(code) for code in text.replace(";", " ").split())
 
 
 def _rows(seeds_dir: Path, table: str) -> list[dict[str, str]]:

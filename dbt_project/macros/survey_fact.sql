@@ -1,8 +1,9 @@
 {# The survey fact of one instrument family: newest versions, placed in our units, answers cleaned.
 
    Rules (surveys.md sections 1, 6 and 8): the instrument follows the discharge date; an answer to an item that
-   the instrument lacks becomes null; the screener is believed over its dependants (rule A2); a complete with too
-   few answered items counts as a break-off. Delivered codes stay in staging; the two counters say what was changed.
+   the instrument lacks becomes null; the screener is believed over its dependants where the instrument's cleaning
+   rules say so (seed cleaning_rule_set); too few answered items make a complete a break-off or a partial, by the
+   instrument's completeness rule. Delivered codes stay in staging; the counters say what was changed.
    Instruments are numbered inside (1 = oldest): comparing small integers is what keeps 10 million rows fast. #}
 
 {% macro survey_fact(family) -%}
@@ -25,7 +26,10 @@ placed as (
         {{ instrument_number(instruments, 'd.discharge_on') }} as instrument_number,
         u.unit_key,
         coalesce(r.disposition_group, 'unknown') as delivered_group,
-        coalesce(r.is_ineligible, false) or coalesce(e.is_excluded, false) as is_ineligible,
+        coalesce(r.is_ineligible, false) or coalesce(e.is_excluded, false)
+        {%- for item in items if item.ineligible_answers %}
+            or coalesce({{ item.item_code }} in ({{ item.ineligible_answers | join(', ') }}), false)
+        {%- endfor %} as is_ineligible,
         b.disposition_code as break_off_code
     from delivered as d
     left join {{ ref('unit_lookup') }} as u
@@ -34,11 +38,11 @@ placed as (
         and u.unit_code = coalesce(d.unit_code, '')
         and d.discharge_on between u.valid_from_on and u.valid_to_on
     left join {{ ref('disposition') }} as r
-        on r.program_code = coalesce(d.program_code, '{{ family | upper }}') and r.disposition_code = d.disposition_code
+        on r.program_code = coalesce(d.program_code, '{{ instruments[-1].program_code }}') and r.disposition_code = d.disposition_code
     left join (
         select program_code, min(disposition_code) as disposition_code
         from {{ ref('disposition') }} where disposition_group = 'break_off' group by program_code
-    ) as b on b.program_code = coalesce(d.program_code, '{{ family | upper }}')
+    ) as b on b.program_code = coalesce(d.program_code, '{{ instruments[-1].program_code }}')
     left join {{ ref('survey_exclusion') }} as e
         on e.discharge_status_code
             = case when length(d.discharge_status_code) = 1 then '0' else '' end || d.discharge_status_code
@@ -50,6 +54,7 @@ counted as (
         {{ count_answered(items, instruments, 'counted_in') }} as n_completeness_answered,
         {{ count_screened_out(items) }} as n_screened_out,
         {{ count_off_instrument(items, instruments) }} as n_off_instrument,
+        {{ count_reportable(items, instruments) }} as n_reportable_answered,
         case instrument_number
             {%- for one in instruments %} when {{ loop.index }} then {{ one.n_items_for_complete or 0 }}{% endfor %}
             else 0 end as n_minimum
@@ -59,8 +64,7 @@ counted as (
 judged as (
     select
         *,
-        case when delivered_group = 'complete' and n_completeness_answered < n_minimum
-            then 'break_off' else delivered_group end as disposition_group
+        {{ counted_group(instruments) }} as disposition_group
     from counted
 )
 
@@ -73,13 +77,14 @@ select
     {{ month_start('discharge_on') }} as month_start_on,
     received_on,
     disposition_code as delivered_disposition_code,
-    case when disposition_group <> delivered_group then break_off_code else disposition_code end as disposition_code,
+    case when disposition_group = 'break_off' and delivered_group <> 'break_off' then break_off_code else disposition_code end as disposition_code,
     disposition_group,
-    mode_code, language_code, sex_code, age_code, service_line_code, admission_source_code, discharge_status_code, lag_days,
+    mode_code, language_code, sex_code, age_code, payer_code, provider_id, service_line_code, admission_source_code,
+    discharge_status_code, lag_days, n_eligible_discharges,
     coalesce(is_in_official_sample, true) as is_in_official_sample,
     is_ineligible,
     disposition_group = 'complete' and not is_ineligible as is_complete,
-    disposition_group = 'complete' and not is_ineligible and coalesce(is_in_official_sample, true)
+    disposition_group in ('complete', 'partial') and not is_ineligible and coalesce(is_in_official_sample, true)
         and instrument_number is not null as is_scored,
     cast(n_completeness_answered as smallint) as n_completeness_answered,
     cast(n_screened_out as smallint) as n_screened_out,
@@ -98,7 +103,7 @@ case
     when is_ineligible then 'INELIGIBLE'
     when disposition_group = 'unknown' then 'UNKNOWN_DISPOSITION'
     when disposition_group = 'break_off' then 'BREAK_OFF'
-    when disposition_group <> 'complete' then 'NOT_ANSWERED'
+    when disposition_group not in ('complete', 'partial') then 'NOT_ANSWERED'
     when instrument_id is null then 'NO_INSTRUMENT'
 end
 {%- endmacro %}
@@ -126,15 +131,49 @@ instrument_number in ({{ instrument_numbers(item.instruments, instruments) | joi
 {{ return(numbers) }}
 {%- endmacro %}
 
-{# Condition: the screener says the item does not apply, and it is answered all the same. #}
+{# Condition: a screener says the item does not apply, and it is answered all the same. #}
 {% macro is_screened_out(item) -%}
-{{ item.screener_item_code }} in ({{ item.skip_codes | join(', ') }}) and {{ item.item_code }} >= 0
+({% for screener, codes in item.screeners %}{{ ' or ' if not loop.first }}{{ screener }} in ({{ codes | join(', ') }}){% endfor %}) and {{ item.item_code }} >= 0
 {%- if item.extra_codes %} and {{ item.item_code }} not in ({{ item.extra_codes | join(', ') }}){% endif %}
 {%- endmacro %}
 
 {% macro cleaned_answer(item, instruments) -%}
+{%- set doubting = doubting_ids(instruments) -%}
 case when {{ is_asked(item, instruments) }}
-    {%- if item.screener_item_code %} and not coalesce({{ is_screened_out(item) }}, false){% endif %} then {{ item.item_code }} end
+    {%- if item.screeners and doubting | length < instruments | length %} and ({% if doubting %}instrument_number in ({{ instrument_numbers(doubting, instruments) | join(', ') }}) or {% endif %}not coalesce({{ is_screened_out(item) }}, false)){% endif %} then {{ item.item_code }} end
+{%- endmacro %}
+
+{% macro doubting_ids(instruments) -%}
+{{ return(instruments | rejectattr('is_screener_believed') | map(attribute='instrument_id') | list) }}
+{%- endmacro %}
+
+{# Answers that can be reported, counted only where an instrument's completeness rule asks for them. #}
+{% macro count_reportable(items, instruments) -%}
+0
+{%- for one in instruments if one.completeness_rule != 'half_of_counted' %}
+    {%- for item in items if item.is_reportable and one.instrument_id in item.instruments %}
+    + case when instrument_number = {{ instrument_numbers([one.instrument_id], instruments)[0] }} and {{ cleaned_answer(item, instruments) }} in ({{ item.answers | join(', ') }}) then 1 else 0 end
+    {%- endfor %}
+{%- endfor %}
+{%- endmacro %}
+
+{# What a survey counts as: the delivered group, made smaller by the completeness rule of its instrument. #}
+{% macro counted_group(instruments) -%}
+case
+    when delivered_group not in ('complete', 'partial') or instrument_number is null then delivered_group
+{%- for one in instruments %}
+    {%- set is_this = 'instrument_number = ' ~ loop.index %}
+    {%- if one.completeness_rule == 'half_of_counted' %}
+    when {{ is_this }} and delivered_group = 'complete' and n_completeness_answered < n_minimum then 'break_off'
+    {%- elif one.completeness_rule == 'key_items' %}
+    when {{ is_this }} then case when n_reportable_answered = 0 then 'break_off' when n_completeness_answered < n_minimum then 'partial' else 'complete' end
+    {%- elif one.completeness_rule == 'any_answer' %}
+    when {{ is_this }} and n_reportable_answered = 0 then 'break_off'
+    {%- else %}{{ exceptions.raise_compiler_error('instrument ' ~ one.instrument_id ~ ' has unknown completeness rule ' ~ one.completeness_rule) }}
+    {%- endif %}
+{%- endfor %}
+    else delivered_group
+end
 {%- endmacro %}
 
 {# Answered = a code of the item's own, not one of the negative codes for missing. #}

@@ -6,7 +6,8 @@ select kpi_key,
         when is_publishable <> (reason is null) then 'publishable and reason contradict each other'
         when value is not null and (denominator <= 0 or n <= 0) then 'a value without a denominator'
         when m.unit in ('percent', 'points') and value not between -1e-9 and 100 + 1e-9 then 'outside 0 to 100'
-        when value < 0 or numerator < 0 or denominator < 0 then 'negative'
+        when denominator < 0 or (m.unit <> 'net_points' and (value < 0 or numerator < 0))
+            or (m.unit = 'net_points' and value not between -100 - 1e-9 and 100 + 1e-9) then 'negative'
         when m.interval_method <> 'none' and value is not null
             and (ci_low is null or ci_high is null or ci_low > value + 1e-9 or ci_high < value - 1e-9) then 'value outside its interval'
         when (m.interval_method = 'none' or value is null) and (ci_low is not null or ci_high is not null) then 'an interval without a value'

@@ -1,6 +1,7 @@
 -- A repeated key in a code table multiplies facts wherever it is joined. Texts compare as they are joined:
 -- trimmed and without case.
 {% set keys = {
+    'cleaning_rule_set': ['rule_set'],
     'instrument': ['instrument_id'],
     'instrument_item': ['instrument_id', 'item_code'],
     'item_extra_code': ['item_code', 'code'],

@@ -180,7 +180,7 @@ def _direction(score: str, direction: str) -> str:
 
 def _of_own_weights(file: AnswersFile, weights: Weights, common: dict, faults: Faults) -> Measure:
     unit = file.unit or "points"
-    scale_factor = file.scale_factor or (100.0 if unit == "percent" else 1.0)
+    scale_factor = file.scale_factor or (1.0 if unit == "points" else 100.0)
     values = {weight for by_answer in weights.values() for weight in by_answer.values()}
     if file.interval == "wilson" and (unit != "percent" or not values <= {0.0, 1.0} or scale_factor != 100.0):
         faults.add(("interval",), "a Wilson interval needs weights of 0 and 1, unit percent and scale_factor 100")

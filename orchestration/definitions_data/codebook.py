@@ -49,6 +49,7 @@ class Codebook:
 
     instruments: dict[str, Instrument]
     item_scales: dict[tuple[str, str], str]
+    item_sections: dict[tuple[str, str], str]  # items of vendor questionnaires only
     scales: dict[str, dict[int, Answer]]
     extra_codes: dict[str, frozenset[int]]
     disposition_groups: dict[str, bool]  # group -> is ineligible
@@ -76,9 +77,12 @@ def load_codebook(seeds_dir: Path) -> Codebook:
     for row in _rows(seeds_dir / "item_extra_code.csv", "item_code", "code"):
         extra[row["item_code"]] = extra.get(row["item_code"], frozenset()) | {int(row["code"])}
     classes = _rows(seeds_dir / "encounter_class_map.csv", "source_system", "source_code")
+    items = seeds_dir / "instrument_item.csv"
     return Codebook(
         instruments=instruments,
-        item_scales=_item_scales(seeds_dir / "instrument_item.csv", instruments, scales),
+        item_scales=_item_scales(items, instruments, scales),
+        item_sections={(row["instrument_id"], row["item_code"]): row["section_code"]
+                       for row in _rows(items, "instrument_id", "item_code") if row["section_code"]},
         scales=scales,
         extra_codes=extra,
         disposition_groups=_groups(seeds_dir / "disposition.csv"),

@@ -29,7 +29,8 @@ class Example:
 class Measure:
     """How answers, cases or surveys become one number: value = scale_factor x the mean or ratio of its source.
 
-    weights: item_code -> answer -> weight, one per valid answer (source answers only).
+    weights: item_code -> answer -> weight, one per valid answer (sources answers and patient_means).
+    sections: section -> its items (source patient_means only).
     numerator_groups, denominator_groups: case kinds, encounter classes or disposition groups that count.
     valid_from_on, valid_to_on: discharge dates (answers, surveys) or received dates (cases), ends included.
     """
@@ -53,6 +54,7 @@ class Measure:
     valid_to_on: date | None = None
     note: str | None = None
     weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numerator_groups: tuple[str, ...] = ()
     denominator_groups: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()

@@ -78,6 +78,13 @@ class SurveysExample(Strict):
     value: float | None
 
 
+class PatientsExample(Strict):
+    """Answers of a few patients, one mapping of item to answer code each, with the mean score."""
+
+    patients: Annotated[list[dict[str, StrictInt | None]], Field(min_length=1)]
+    value: float | None
+
+
 class MeasureFile(Strict):
     """What every measure file has, whatever its source."""
 
@@ -96,7 +103,7 @@ class AnswersFile(MeasureFile):
     items: list[str] = []
     scores: list[Score] = []
     weights: dict[str, dict[int, float | None]] = {}
-    unit: Literal["percent", "points"] | None = None
+    unit: Literal["percent", "points", "net_points"] | None = None
     scale_factor: Annotated[float, Field(gt=0)] | None = None
     interval: Literal["wilson", "none"] | None = None
     direction: Direction = "increase"
@@ -129,4 +136,17 @@ class SurveysFile(MeasureFile):
     example: Annotated[list[SurveysExample], BeforeValidator(as_list)] = []
 
 
-FILES: dict[str, type[MeasureFile]] = {"answers": AnswersFile, "cases": CasesFile, "surveys": SurveysFile}
+class PatientMeansFile(MeasureFile):
+    """Mean score of a vendor questionnaire: a patient's answered items per section, then sections, then patients."""
+
+    source: Literal["patient_means"]
+    instrument: str
+    sections: Annotated[list[str], Field(min_length=1)]
+    direction: Direction = "increase"
+    standing: Standing
+    valid: Period
+    example: Annotated[list[PatientsExample], BeforeValidator(as_list)] = []
+
+
+FILES: dict[str, type[MeasureFile]] = {"answers": AnswersFile, "cases": CasesFile, "surveys": SurveysFile,
+                                      "patient_means": PatientMeansFile}  # fmt: skip

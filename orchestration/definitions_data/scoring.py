@@ -39,8 +39,11 @@ def score_example(measure: Measure, given: Mapping) -> float | None:
     """The value of a measure in its unit, or None where there is nothing to divide by.
 
     `given` has the shape of the measure's source: answers {item_code: [codes]}, cases
-    {"cases": {kind: n}, "encounters": {class: n}}, surveys {disposition group: n}.
+    {"cases": {kind: n}, "encounters": {class: n}}, surveys {disposition group: n},
+    patient_means {"patients": [{item_code: code}]}.
     """
+    if measure.source == "patient_means":
+        return _mean_of_patients(measure, given["patients"])
     if measure.source == "answers":
         return _mean_of_item_scores(measure.weights, measure.scale_factor, given)
     if measure.source == "cases":
@@ -66,6 +69,20 @@ def _mean_of_item_scores(weights: Mapping, scale_factor: float, answers: Mapping
     return scale_factor * sum(scores) / len(scores) if scores else None
 
 
+def _mean_of_patients(measure: Measure, patients: Sequence[Mapping]) -> float | None:
+    """Mean of a patient's answered items per section, then over sections, then over patients (surveys.md section 16)."""
+    scores = []
+    for patient in patients:
+        sections = []
+        for items in measure.sections.values():
+            points = [measure.weights[item][patient[item]] for item in items if patient.get(item) in measure.weights[item]]
+            if points:
+                sections.append(sum(points) / len(points))
+        if sections:
+            scores.append(sum(sections) / len(sections))
+    return measure.scale_factor * sum(scores) / len(scores) if scores else None
+
+
 def _counted(counts: Mapping[str, int], groups: Iterable[str]) -> int:
     return sum(counts.get(group, 0) for group in groups)
 
@@ -85,7 +102,7 @@ def examples(measures: Iterable[Measure]) -> Iterator[AnswerCount]:
 def rate_examples(measures: Iterable[Measure]) -> Iterator[GroupCount]:
     """The worked examples of case and survey measures as counts per group, ordered."""
     for measure in sorted(measures, key=lambda measure: measure.measure_id):
-        if measure.source == "answers":
+        if measure.source not in ("cases", "surveys"):
             continue
         for number, example in enumerate(measure.examples, start=1):
             sides = {"survey": example.given}

@@ -24,10 +24,11 @@ TABLES: dict[str, dict[str, str]] = {
         "source": "VARCHAR", "statistic": "VARCHAR", "instrument_family": "VARCHAR", "direction": "VARCHAR",
         "standing": "VARCHAR", "scale_factor": "DOUBLE", "interval_method": "VARCHAR", "numerator_rule": "VARCHAR",
         "denominator_rule": "VARCHAR", "valid_from_on": "DATE", "valid_to_on": "DATE", "note": "VARCHAR",
-        "definition_sha256": "VARCHAR",
+        "definition_sha256": "VARCHAR", "measure_name": "VARCHAR",
     },
     "measure_item": {"measure_id": "VARCHAR", "item_code": "VARCHAR"},
     "measure_weight": {"measure_id": "VARCHAR", "item_code": "VARCHAR", "answer": "TINYINT", "weight": "DOUBLE"},
+    "measure_section": {"measure_id": "VARCHAR", "section_code": "VARCHAR"},
     "measure_encounter_class": {"measure_id": "VARCHAR", "encounter_class": "VARCHAR"},
     "kpi": {
         "kpi_id": "VARCHAR", "measure_id": "VARCHAR", "label": "VARCHAR", "owner": "VARCHAR",
@@ -97,11 +98,13 @@ def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi]) -> Itera
             values = {**vars(m), "measure_version": m.version, "definition_sha256": m.definition_sha256}
             yield tuple(values[column] for column in TABLES[table])
     elif table == "measure_item":
-        yield from ((m.measure_id, item) for m in measures for item in m.weights)
+        yield from ((m.measure_id, item) for m in measures if m.source == "answers" for item in m.weights)
     elif table == "measure_weight":
-        for m in measures:
+        for m in (m for m in measures if m.source == "answers"):
             for item, by_answer in m.weights.items():
                 yield from ((m.measure_id, item, answer, weight) for answer, weight in by_answer.items())
+    elif table == "measure_section":
+        yield from ((m.measure_id, section) for m in measures for section in m.sections)
     elif table == "measure_encounter_class":
         yield from ((m.measure_id, name) for m in measures if m.source == "cases" for name in m.denominator_groups)
     elif table == "kpi":

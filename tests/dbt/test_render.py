@@ -52,7 +52,7 @@ def test_an_unknown_family_and_contradicting_screeners_are_refused(tmp_path: Pat
     seeds = tmp_path / "seeds"
     shutil.copytree(SEEDS, seeds)
     path = seeds / "instrument_item.csv"
-    path.write_text(path.read_text(encoding="utf-8").replace("never_always_4,new_med_screener,2,false,unverified", "never_always_4,new_med_screener,1,false,unverified", 1), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("never_always_4,new_med_screener,2,,false,true,unverified", "never_always_4,new_med_screener,1,,false,true,unverified", 1), encoding="utf-8")
     with pytest.raises(ValueError, match="another screener"):
         family_items("hcahps", seeds)
 

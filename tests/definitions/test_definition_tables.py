@@ -80,7 +80,7 @@ def test_linear_weights_are_exact_doubles(con: duckdb.DuckDBPyConnection) -> Non
 
 
 def test_every_answer_of_the_scale_has_a_weight(con: duckdb.DuckDBPyConnection) -> None:
-    counts = con.execute("""SELECT item_code, count(*) FROM measure_weight WHERE measure_id LIKE '%\\_top_box' ESCAPE '\\'
+    counts = con.execute("""SELECT item_code, count(*) FROM measure_weight WHERE measure_id LIKE 'hcahps\\_%\\_top_box' ESCAPE '\\'
         GROUP BY measure_id, item_code""").fetchall()
     expected = {"overall_rate": 11, "help_after_discharge": 2, "symptoms": 2, "rest_recovery": 3, "plans_made": 3,
                 "family_symptom_information": 3}  # fmt: skip

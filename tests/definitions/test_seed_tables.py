@@ -15,6 +15,7 @@ from scipy.stats import chi2
 
 SEEDS = sorted(path.stem for path in (Path(__file__).parents[2] / "dbt_project" / "seeds").glob("*.csv"))
 KEYS = {
+    "cleaning_rule_set": ("rule_set",),
     "disposition": ("program_code", "disposition_code"),
     "encounter_class_map": ("source_system", "source_code"),
     "footnote": ("file_family", "footnote_code"),
@@ -75,7 +76,7 @@ def test_thirds_are_exact(seed) -> None:
     assert {float(row["linear"]) for row in thirds} == {100 / 3, 200 / 3}
 
 
-@pytest.mark.parametrize("scale", ["never_always_4", "recommend_4", "agree_4", "yes_no", "yes_definitely_3", "rating_0_10"])
+@pytest.mark.parametrize("scale", ["never_always_4", "recommend_4", "agree_4", "yes_no", "yes_definitely_3", "rating_0_10", "star_5"])
 def test_boxes_follow_the_points(scale: str, seed) -> None:
     answers = [row for row in seed("scale_answer") if row["scale_id"] == scale]
     points = [float(row["linear"]) for row in answers]
@@ -100,26 +101,51 @@ def test_completeness_minimum_is_half_of_the_counted_items(seed) -> None:
     counted = {row["instrument_id"]: 0 for row in seed("instrument")}
     for row in seed("instrument_item"):
         counted[row["instrument_id"]] += row["is_counted_for_completeness"] == "true"
-    assert counted == {"HCAHPS-29": 17, "HCAHPS-32": 19}
+    assert counted | {"HCAHPS-29": 17, "HCAHPS-32": 19, "CG-CAHPS-3.0-adult": 13, "OAS-CAHPS-24core": 22} == counted
     for row in seed("instrument"):
-        assert int(row["n_items_for_complete"]) == -(-counted[row["instrument_id"]] // 2)
+        half = -(-counted[row["instrument_id"]] // 2)
+        assert int(row["n_items_for_complete"]) == (1 if row["completeness_rule"] == "any_answer" else half)
 
 
-def test_instruments_follow_each_other_without_gap(seed) -> None:
-    older, newer = seed("instrument")
+def test_instruments_of_a_family_follow_each_other_without_gap(seed) -> None:
+    older, newer = [row for row in seed("instrument") if row["family"] == "hcahps"]
     assert (older["valid_to_on"], newer["valid_from_on"]) == ("2024-12-31", "2025-01-01")
-    assert newer["valid_to_on"] == ""
+    families = [row["family"] for row in seed("instrument") if not row["valid_to_on"]]
+    assert sorted(families) == ["cgcahps", "fft", "hcahps", "nps", "oas", "pg", "review"]
+
+
+def test_every_instrument_names_rules_and_a_programme_that_exist(seed) -> None:
+    rules = {row["rule_set"] for row in seed("cleaning_rule_set")}
+    programs = {row["program_code"] for row in seed("disposition") if row["disposition_group"] == "complete"}
+    for row in seed("instrument"):
+        assert row["cleaning_rule_set"] in rules
+        assert row["program_code"] in programs
+        assert row["completeness_rule"] in ("half_of_counted", "key_items", "any_answer")
+
+
+def test_reportable_items_are_those_of_the_measures(seed, measures) -> None:
+    scored = {item for measure in measures.values() for item in measure.weights}
+    assert {row["item_code"] for row in seed("instrument_item") if row["is_reportable"] == "true"} == scored
+
+
+def test_sections_are_those_of_the_vendor_questionnaire(seed) -> None:
+    sections: dict[str, list[str]] = {}
+    for row in seed("instrument_item"):
+        if row["section_code"]:
+            assert row["instrument_id"] == "PG-5"
+            sections.setdefault(row["section_code"], []).append(row["item_code"])
+    assert {name: len(items) for name, items in sections.items()} == {"A": 3, "B": 4, "C": 2}
 
 
 def test_screeners_stand_before_what_they_screen(seed) -> None:
     items = {(row["instrument_id"], row["item_code"]): row for row in seed("instrument_item")}
     answers = {(row["scale_id"], row["answer"]) for row in seed("scale_answer")}
     dependants = [row for row in items.values() if row["screener_item_code"]]
-    assert len(dependants) == 10
+    assert sum(row["instrument_id"].startswith("HCAHPS") for row in dependants) == 10
     for row in dependants:
         screener = items[row["instrument_id"], row["screener_item_code"]]
         assert int(screener["question_number"]) < int(row["question_number"])
-        assert row["is_counted_for_completeness"] == "false"
+        assert row["is_counted_for_completeness"] == "false" or row["instrument_id"] == "CG-CAHPS-3.0-adult"  # key items, not items for all
         assert all((screener["scale_id"], answer) in answers for answer in row["screener_skip_answers"].split(";"))
 
 

@@ -68,14 +68,18 @@ def test_items_shared_by_the_forms_keep_their_scale_and_label(seed) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for row in seed("instrument_item"):
         assert seen.setdefault(row["item_code"], (row["scale_id"], row["label"])) == (row["scale_id"], row["label"])
-    assert len(seen) == 33 + 8
+    assert sum(row["family"] == "hcahps" for row in seed("instrument")) == 2
+    hcahps = {row["item_code"] for row in seed("instrument_item") if row["instrument_id"].startswith("HCAHPS")}
+    assert len(hcahps) == 33 + 8
 
 
 def test_scales(reference, seed) -> None:
     theirs = {(row["scale_id"], row["code"]): row for row in reference("response_scales") if row["scale_id"] != "race_multi"}
     mine = {(row["scale_id"], row["answer"]): row for row in seed("scale_answer")}
-    assert set(mine) == set(theirs)  # race_multi is kept as five items on box_0_1
-    for key, row in mine.items():
+    ours = {key for key, row in mine.items() if row["box_standing"] == "product-defined"}
+    assert {scale for scale, _ in ours} == {"star_5"}
+    assert set(mine) - ours == set(theirs)  # race_multi is kept as five items on box_0_1
+    for key, row in ((key, row) for key, row in mine.items() if key not in ours):
         other = theirs[key]
         assert (row["label"], row["box"], row["box_standing"], row["linear_standing"]) == (
             other["label"], other["box"], other["standing"], other["linear_standing"])  # fmt: skip
@@ -89,7 +93,7 @@ def test_permitted_values_of_the_submission_file(reference, seed) -> None:
     for row in seed("scale_answer"):
         scales.setdefault(row["scale_id"], set()).add(int(row["answer"]))
     codes = {row["item_code"]: set(scales[row["scale_id"]]) for row in seed("instrument_item") if row["instrument_id"] == "HCAHPS-29"}
-    for row in seed("item_extra_code"):
+    for row in (row for row in seed("item_extra_code") if row["item_code"] in codes):
         codes[row["item_code"]].add(int(row["code"]))
     elements = [row for row in reference("hcahps_xml_elements")
                 if row["record"] == "patientresponse" and "before 2019-10" not in row["required"]]  # fmt: skip
@@ -111,9 +115,36 @@ def test_dispositions(reference, seed) -> None:
         (program, row["code"], row["label"], row["group"], YES_NO[row["response_record_expected"]],
          YES_NO[row["excluded_from_response_rate_denominator"]], row["standing"])
         for row in reference("survey_status_codes")
-        for program in ([row["program"]] if row["program"] == "HCAHPS" else ["OAS_CAHPS", "HH_CAHPS", "ICH_CAHPS"])
+        for program in ([row["program"]] if row["program"] == "HCAHPS" else ["OAS_CAHPS", "HH_CAHPS", "ICH_CAHPS", "CG_CAHPS"])
     }  # fmt: skip
-    assert {tuple(row.values()) for row in seed("disposition")} == expected
+    assert {tuple(row.values()) for row in seed("disposition") if row["standing"] != "product-defined"} == expected
+
+
+@pytest.mark.parametrize(("form", "table", "prefix"), [("CG-CAHPS-3.0-adult", "cgcahps30_items", "cg_"), ("OAS-CAHPS-24core", "oas_items", "oas_")])
+def test_items_of_other_programmes(form: str, table: str, prefix: str, reference, seed) -> None:
+    mine = [row for row in seed("instrument_item") if row["instrument_id"] == form]
+    theirs = reference(table)
+    standing = "item_standing" if "item_standing" in theirs[0] else "standing"
+    assert [(row["question_number"], row["label"], row["scale_id"], row["is_reportable"], row["standing"]) for row in mine] == [
+        (row["question_no"].rstrip("abcdef"), row["short_label"], row["scale_id"], "true" if row["measure_id"] else "false", row[standing])
+        for row in theirs
+    ]
+    assert all(row["item_code"].startswith(prefix) for row in mine)
+    codes = {row["question_number"]: row["item_code"] for row in mine if row["question_number"] not in ("29", "31")}
+    for row in theirs:  # "2 -> 7": the answer 2 rules out the questions up to 6
+        if not row["skip_rule"]:
+            continue
+        answer, target = row["skip_rule"].replace(" (none)", "").split(" -> ")
+        last = int(target) if target != "end" else 999
+        number = int(row["question_no"])
+        ruled_out = [other for other in mine if number < int(other["question_number"]) < last]
+        assert ruled_out
+        by_code = {other["item_code"]: other for other in mine}
+        for other in ruled_out:
+            screener = other
+            while screener["screener_item_code"] != codes[row["question_no"]]:
+                screener = by_code[screener["screener_item_code"]]  # KeyError: no screener leads here
+            assert screener["screener_skip_answers"] == answer
 
 
 def test_encounter_classes(reference, seed) -> None:

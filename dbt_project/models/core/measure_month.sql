@@ -13,6 +13,8 @@ stacked (measure_id, component_code, unit_key, month_start_on, numerator, denomi
     select * from ({{ months_of_cases() }}) as cases
     union all
     select * from ({{ months_of_surveys() }}) as surveys
+    union all
+    select * from ({{ months_of_patient_means() }}) as patients
 )
 
 select

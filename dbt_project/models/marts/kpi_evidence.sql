@@ -17,6 +17,8 @@ evidence as (
     union all
     {{ evidence_of_surveys() }}
     union all
+    {{ evidence_of_patient_means() }}
+    union all
     {{ evidence_of_cases() }}
 )
 

@@ -6,7 +6,7 @@
 with kpi as (
     select
         row_number() over (order by k.kpi_id)::smallint as kpi_number, k.kpi_id, k.minimum_denominator, m.*,
-        case m.source when 'cases' then 'complaint' else 'survey' end as kind,
+        case m.source when 'cases' then 'complaint' else concat_ws(':', 'survey', m.instrument_family) end as kind,
         case m.source when 'cases' then m.measure_id end as whole_measure_id,
         {{ month_number("coalesce(m.valid_from_on, date '1900-01-01') - 1") }} + 1 as first_valid_month,
         {{ month_number("coalesce(m.valid_to_on, date '9999-11-30') + 1") }} - 1 as last_valid_month
@@ -105,7 +105,7 @@ judged as (
             when s.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
             when s.n_months = 12 and not coalesce(m.is_rolling_whole, false) then 'WINDOW_INCOMPLETE'
             when s.n_months = 3 and not coalesce(m.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
-            when s.denominator = 0 then case k.source when 'answers' then 'NO_ANSWERS' else 'DENOMINATOR_MISSING' end
+            when s.denominator = 0 then case when k.source in ('answers', 'patient_means') then 'NO_ANSWERS' else 'DENOMINATOR_MISSING' end
             when s.n_months = 1 and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
         end as obstacle
     from score as s
@@ -118,7 +118,7 @@ judged as (
     left join {{ ref('kpi_month') }} as m
         on m.kind = k.kind and m.measure_id is not distinct from k.whole_measure_id
         and m.entity_number = s.entity_number and m.month_number = s.end_month
-    left join delivered as d on d.kind = k.kind
+    left join delivered as d on d.kind = split_part(k.kind, ':', 1)
     where s.end_month >= k.first_valid_month and s.end_month - s.n_months + 1 <= k.last_valid_month + 12
 ),
 

@@ -1,8 +1,9 @@
 -- The months of every series, and how whole the windows are that end in them. A series has no gaps: from the first
 -- month with data of its kind to the newest one, at most 20 years (a date typed wrongly must not make centuries).
+-- Surveys of each instrument family have series of their own: a hospital without a questionnaire has no rows for it.
 -- Months are numbered year x 12 + month - 1.
 with data_month as (
-    select 'survey' as kind, unit_key, {{ month_number('month_start_on') }} as month_number
+    select concat_ws(':', 'survey', family) as kind, unit_key, {{ month_number('month_start_on') }} as month_number
     from {{ ref('survey_counts') }} where n_sampled > 0
     union
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
@@ -26,7 +27,7 @@ span as (
         min(d.month_number) as first_month, max(d.month_number) as last_month,
         max({{ month_number("coalesce(e.closed_on, date '9999-12-31')") }}) as closing_month
     from data_month as d
-    inner join newest_delivery as n on n.kind = d.kind and d.month_number <= n.month_number
+    inner join newest_delivery as n on n.kind = split_part(d.kind, ':', 1) and d.month_number <= n.month_number
     inner join {{ ref('kpi_entity') }} as e using (unit_key)
     group by all
 ),
@@ -42,17 +43,17 @@ series as (
 -- Whole months per measure: for rates all expected encounters of the measure's classes, for surveys any sampled
 -- survey. Units and service lines are as whole as their facility; facility null is the enterprise.
 whole as (
-    select m.measure_id, c.facility_id, {{ month_number('c.month_start_on') }} as month_number
+    select 'complaint' as kind, m.measure_id, c.facility_id, {{ month_number('c.month_start_on') }} as month_number
     from {{ ref('encounter_completeness') }} as c
     inner join {{ source('definition', 'measure_encounter_class') }} as m using (encounter_class)
     group by grouping sets ((m.measure_id, c.facility_id, c.month_start_on), (m.measure_id, c.month_start_on))
     having bool_and(c.is_complete)
     union all
-    select null, u.facility_id, {{ month_number('s.month_start_on') }}
+    select concat_ws(':', 'survey', s.family), null, u.facility_id, {{ month_number('s.month_start_on') }}
     from {{ ref('survey_counts') }} as s
     inner join {{ ref('dim_unit') }} as u using (unit_key)
     where s.n_sampled > 0
-    group by grouping sets ((u.facility_id, s.month_start_on), (s.month_start_on))
+    group by grouping sets ((s.family, u.facility_id, s.month_start_on), (s.family, s.month_start_on))
 ),
 
 entity as (
@@ -65,7 +66,7 @@ marked as (
     inner join entity as e using (entity_number)
     left join (select distinct measure_id from {{ source('definition', 'measure_encounter_class') }}) as k on s.kind = 'complaint'
     left join whole as w
-        on w.measure_id is not distinct from k.measure_id and w.facility_id is not distinct from e.facility_id
+        on w.kind = s.kind and w.measure_id is not distinct from k.measure_id and w.facility_id is not distinct from e.facility_id
         and w.month_number = s.month_number
 )
 

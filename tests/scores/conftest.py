@@ -1,0 +1,139 @@
+"""A small group of hospitals, clinics and an online feed: one build with surveys of every instrument family.
+
+Belongs here: the deliveries and what is true of them (`GIVEN`).
+Does not belong here: what is expected of the build (test_*.py).
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.feed import Feed
+from ingestion.kinds import KINDS
+from orchestration.dbt_instruments import family_items
+from orchestration.dbt_render import PROJECT_DIR
+from tests.dbt.warehouse import Input, Warehouse, day, feed
+
+SEEDS = PROJECT_DIR / "seeds"
+FAMILIES = {"hcahps": "HCAHPS", "cgcahps": "CG_CAHPS", "oas": "OAS_CAHPS", "pg": "PG", "nps": "NPS", "fft": "FFT", "review": "REVIEW"}
+SURVEY = ["survey_id", "facility_code", "unit_code", "discharge_on", "received_on", "disposition_code", "language_code", "sex_code", "age_code",
+          "payer_code", "provider_id", "mode_code", "service_line_code", "n_eligible_discharges"]
+PG_PATIENTS = [  # the worked example of the issue, answers 1 to 5
+    [5, 4, 5, 2, 4, 5, 2, 5, 4], [4, 3, 3, 3, 3, 4, 2, 5, 4], [4, 4, 4, 4, 2, 4, 3, 4, 4], [3, 3, 5, 4, 2, 3, 4, 3, 3], [3, 4, 5, 3, 4, 2, 3, 4, 3],
+]  # fmt: skip
+ORG = [("HOSP-A", "4W", "F1", "4W", "Medicine"), ("HOSP-A", "ONC", "F1", "ONC", "Oncology"), ("HOSP-B", "A1", "F2", "A1", "Surgery"),
+       ("HOSP-C", "P1", "F3", "P1", "Palliative care")]  # fmt: skip
+
+
+def feeds() -> list[Feed]:
+    """One survey feed per family, the organisation."""
+    found = [
+        feed(f"{family}_survey", "survey", SURVEY, constants={"program_code": program}, business_key=["survey_id"],
+             items={"family": family, "generations": [{"id": "any", "columns": {}}]})
+        for family, program in FAMILIES.items()
+    ]  # fmt: skip
+    return [*found, feed("org", "org_unit", list(KINDS["org_unit"]))]
+
+
+@pytest.fixture(scope="session")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The build, with every dbt test passed."""
+    root = tmp_path_factory.mktemp("scores")
+    warehouse = Warehouse(root, feeds())
+    given = Input(warehouse.input, feeds())
+    _org(given)
+    _hcahps(given)
+    _clinic(given)
+    _vendor(given)
+    given.write()
+    warehouse.dbt("build")
+    return warehouse
+
+
+def _org(given: Input) -> None:
+    names = ("source_facility_code", "source_unit_code", "facility_id", "unit_id", "service_line")
+    rows = [dict(zip(names, row, strict=True)) | {"source_feed": "*", "unit_name": row[3], "facility_name": f"Hospital {row[2]}"} for row in ORG]
+    given.delivery("org", "2024-01-01", rows)
+
+
+def survey(family: str, number: int, on: str, code: str = "HOSP-A", unit: str = "4W", **more: Any) -> dict[str, Any]:
+    """One complete survey, received twenty days after discharge."""
+    disposition = {"hcahps": "1", "cgcahps": "110", "oas": "110"}.get(family, "1")
+    return {"survey_id": f"{family}-{on}-{code}-{unit}-{number}", "facility_code": code, "unit_code": unit, "discharge_on": day(on),
+            "disposition_code": disposition} | more  # fmt: skip
+
+
+def _hcahps(given: Input) -> None:
+    """Two years of three hospitals; F3 has a handful of surveys only."""
+    draw = random.Random(7)
+    items = {item.item_code: item for item in family_items("hcahps", SEEDS)}
+    screeners = {item.screener_item_code for item in items.values()} - {None}
+    for number in range(24):
+        year, month = 2024 + number // 12, number % 12 + 1
+        instrument = "HCAHPS-29" if year == 2024 else "HCAHPS-32"
+        rows = []
+        for code, unit, n, lift in (("HOSP-A", "4W", 20, 0.0), ("HOSP-A", "ONC", 6, 0.3), ("HOSP-B", "A1", 14, -0.3), ("HOSP-C", "P1", 1, 0.0)):
+            for nth in range(n):
+                health = draw.randint(1, 5)
+                answers: dict[str, Any] = {}
+                for item in items.values():
+                    if instrument not in item.instruments:
+                        continue
+                    answers[item.item_code] = 1 if item.item_code in screeners else _answer(item, draw, lift - 0.15 * health)
+                answers |= {"overall_health": health, "education": draw.randint(1, 6)}
+                rows.append(survey("hcahps", nth, f"{year}-{month:02d}-{1 + nth:02d}", code, unit, language_code=draw.choice(["english", "english", "spanish"]),
+                                   sex_code=draw.choice(["male", "female"]), age_code=str(draw.randint(1, 15)), payer_code=draw.choice(["medicare", "private"]),
+                                   mode_code="mail", n_eligible_discharges=100 + 10 * month, received_on=day(f"{year}-{month:02d}-28"), **answers))  # fmt: skip
+        given.delivery("hcahps_survey", f"{year + month // 12}-{month % 12 + 1:02d}-05", rows)
+
+
+def _answer(item: Any, draw: random.Random, lift: float) -> int:
+    codes = sorted(item.answers)
+    wanted = min(max(draw.gauss(0.75 + lift, 0.3), 0.0), 1.0)
+    if len(codes) == 3:  # three-point scales: the lowest code is the best
+        codes = codes[::-1]
+    return codes[round(wanted * (len(codes) - 1))]
+
+
+def _clinic(given: Input) -> None:
+    """CG-CAHPS and OAS: complete, partial, ineligible, screened out."""
+    good = {"cg_provider_seen": 1, "cg_usual_provider": 1, "cg_visits": 3, "cg_urgent_contact": 1, "cg_urgent_appointment": 4, "cg_routine_made": 1,
+            "cg_routine_appointment": 3, "cg_question_asked": 2, "cg_explain": 4, "cg_listen": 4, "cg_respect": 4, "cg_enough_time": 3,
+            "cg_tests_ordered": 2, "cg_provider_rating": 9, "cg_took_medicine": 2, "cg_staff_helpful": 4, "cg_staff_courteous": 4,
+            "cg_overall_health": 2, "cg_age": 4, "cg_education": 4}
+    rows = [
+        survey("cgcahps", 1, "2025-02-03", **good),
+        survey("cgcahps", 2, "2025-02-03", cg_provider_seen=1, cg_explain=2),  # one reportable answer, few key items
+        survey("cgcahps", 3, "2025-02-03", **good | {"cg_provider_seen": 2}),  # not this provider: ineligible
+        survey("cgcahps", 4, "2025-02-03", **good | {"cg_visits": 1}),  # no visit rules out what follows, down the chain
+        survey("cgcahps", 5, "2025-02-03", **good | {"cg_urgent_contact": None}),  # a blank screener keeps its dependant
+        survey("cgcahps", 6, "2025-02-03", cg_provider_seen=1, cg_age=3),  # nothing to report
+        survey("cgcahps", 7, "2025-02-03", **good | {"cg_question_asked": -2, "cg_answer_same_day": 1}),  # two marks at the screener
+    ]
+    given.delivery("cgcahps_survey", "2025-03-05", rows)
+    oas = {item.item_code: 1 for item in family_items("oas", SEEDS)} | {"oas_rating": 10, "oas_recommend": 4}
+    given.delivery("oas_survey", "2025-03-05", [
+        survey("oas", 1, "2025-02-03", **oas),
+        survey("oas", 2, "2025-02-03", **oas | {"oas_anaesthesia_screener": 2, "oas_anaesthesia_process": 3}),
+        survey("oas", 3, "2025-02-03", disposition_code="310", oas_check_in=1),
+    ])
+
+
+def _vendor(given: Input) -> None:
+    """The five patients of the worked example, NPS, FFT and reviews."""
+    items = [item.item_code for item in family_items("pg", SEEDS)]
+    rows = [survey("pg", n, "2025-02-03", **dict(zip(items, answers, strict=True))) for n, answers in enumerate(PG_PATIENTS)]
+    rows.append(survey("pg", 9, "2025-02-03"))  # called answered, and nothing is
+    given.delivery("pg_survey", "2025-03-05", rows)
+    given.delivery("nps_survey", "2025-03-05", [survey("nps", n, "2025-02-03", nps_recommend=a) for n, a in enumerate([10, 9, 9, 8, 7, 6, 0, -1])])
+    given.delivery("fft_survey", "2025-03-05", [survey("fft", n, "2025-02-03", fft_experience=a) for n, a in enumerate([1, 1, 2, 2, 3, 5, 6])])
+    given.delivery("review_survey", "2025-03-05", [survey("review", n, "2025-02-03", review_rating=a) for n, a in enumerate([5, 4, 1])])
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return PROJECT_DIR
