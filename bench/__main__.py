@@ -76,8 +76,9 @@ def bench(scale: str, folder: Path) -> None:
     ours = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "run.log")
     _print("pxw run", ours)
     seconds = json.loads((home / "build" / "seconds.json").read_text())
-    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    print(f"    of which {parts}; the rest is start-up and the closing table")
+    for clock, label in (("wall", "wall"), ("cpu", "CPU")):
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds[clock].items())
+        print(f"    {label}: {parts}; the rest is start-up and the closing table")
     again = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "again.log")
     _print("pxw run, nothing new", again)
     skipped = [word for name in left_out(environment) for word in ("--skip", name)]

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ from ingestion.sources import SourceFile, list_inbox
 
 _CHUNK = 4 << 20
 _ID_LENGTH = 16
+_THREADS = 4
+_AT_ONCE = 64  # files that share one flush of the ledger; a crash before it leaves bytes that the next run recognises
 
 
 @dataclass
@@ -46,14 +49,18 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
     """
     ledger, report = Ledger(home.ledger), LandReport()
     seen, deliveries = _known(ledger)
-    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
-        owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
-        if len(owners) != 1:
-            _report_unplaced(ledger, seen, report, file, owners)
-        elif _sight(file) in seen:
-            report.n_known += 1
-        else:
-            _land_one(home, ledger, report, deliveries, file, feeds[owners[0]], progress)
+    for inbox in inboxes:
+        new: list[tuple[SourceFile, Feed]] = []
+        for file in list_inbox(inbox):
+            owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
+            if len(owners) != 1:
+                _report_unplaced(ledger, seen, report, file, owners)
+            elif _sight(file) in seen:
+                report.n_known += 1
+            else:
+                new.append((file, feeds[owners[0]]))
+        for start in range(0, len(new), _AT_ONCE):
+            _land_some(home, ledger, report, deliveries, new[start:start + _AT_ONCE], progress)
     return report
 
 
@@ -78,24 +85,39 @@ def landed_path(home: Home, sha256: str) -> Path:
     return home.landing / sha256[:2] / sha256
 
 
-def _land_one(home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], file: SourceFile, feed: Feed, progress) -> None:
-    sha256, n_bytes = _store(home, file)
+def _land_some(
+    home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], files: list[tuple[SourceFile, Feed]], progress: Callable[[str], None],
+) -> None:
+    """Store some files side by side (hashing and the disk take turns), then write their entries in the order of the inbox."""
+    entries: list[tuple[str, dict[str, Any]]] = []
+    is_local = all("file" in file.filesystem.protocol for file, _ in files)  # a connection to a server may serve one thread only
+    with ThreadPoolExecutor(_THREADS if is_local else 1) as pool:
+        stored = pool.map(lambda one: _store(home, one[0]), files)
+        try:
+            for file, feed in files:
+                kind, facts = _entry(deliveries, file, feed, *next(stored))
+                if kind == "delivery":
+                    deliveries[facts["sha256"]] = facts
+                    progress(f"landed {file.relative_path} as {facts['delivery_id']} ({feed.feed})")
+                entries.append((kind, facts))
+        finally:  # a file that cannot be read ends the run, what came before it is kept
+            for entry in ledger.append_many(entries):
+                (report.new if entry["kind"] == "delivery" else report.repeats).append(entry)
+
+
+def _entry(deliveries: dict[str, dict], file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
+    """Kind and facts of the ledger entry of a file just stored."""
     moment, sequence = delivery_order(file, feed)
     facts = {
         "delivery_id": sha256[:_ID_LENGTH], "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
         "n_bytes": n_bytes, "modified_at": file.modified_at.isoformat(), "delivered_at": moment.isoformat(), "delivery_sequence": sequence,
     }
-    earlier = deliveries.get(sha256)
-    if earlier is not None:
-        report.repeats.append(ledger.append("repeat", **facts))
-        return
+    if sha256 in deliveries:
+        return "repeat", facts
     name = _stem(file.name, feed)
     older = [d for d in deliveries.values() if d["feed"] == feed.feed and _stem(d["file_name"], feed) == name]
     supersedes = [d["delivery_id"] for d in sorted(older, key=order_key) if order_key(d) < order_key(facts)][-1:]
-    entry = ledger.append("delivery", **facts, feed_version=feed.version, supersedes=supersedes)
-    deliveries[sha256] = entry
-    report.new.append(entry)
-    progress(f"landed {file.relative_path} as {facts['delivery_id']} ({feed.feed})")
+    return "delivery", facts | {"feed_version": feed.version, "supersedes": supersedes}
 
 
 def _store(home: Home, file: SourceFile) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.catalogue import Delivery, landed_file, raw_path, read_catalogue
-from ingestion.conform import READER_VERSION, ConformReport, conform
+from ingestion.conform import READER_VERSION, ConformReport, conform, open_database
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.landing import LandReport
@@ -80,12 +80,12 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet)
         feed = feeds[delivery.feed]
         return delivery, conform(
             feed, landed_file(home, delivery), delivery.delivery_id, delivery.order, keys,
-            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True),
+            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True), database,
         )
 
     # Large files first, so that the last thread to finish has little left.
     pending.sort(key=lambda d: -d.n_bytes)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with open_database() as database, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for number, done in enumerate(as_completed([pool.submit(one, d) for d in pending]), start=1):
             delivery, report = done.result()
             if not delivery.conformed:

@@ -41,7 +41,7 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         from orchestration.run_job import run_job
 
         outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=tell)
-        (home.build / "seconds.json").write_text(json.dumps(outcome.seconds))
+        (home.build / "seconds.json").write_text(json.dumps({"wall": outcome.seconds, "cpu": outcome.cpu_seconds}))
     if not outcome.is_ok:
         click.echo("\nthe run failed; what was published before stays as it is", err=True)
         for failure in outcome.failures:

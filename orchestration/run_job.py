@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class JobOutcome:
-    """How a run ended. `seconds` by part: loading, landing, conforming, expectations, preparing, dbt, reporting, publishing."""
+    """How a run ended. Seconds by part (loading, landing, conforming, expectations, preparing, dbt, reporting, publishing),
+    by the clock and of CPU."""
 
     is_ok: bool
     dagster_run_id: str | None = None
     is_published: bool = False
     failures: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run_job(
@@ -36,7 +38,7 @@ def run_job(
     progress: Callable[[str], None] = lambda _: None, definitions: Definitions | None = None,
 ) -> JobOutcome:
     """Execute the job; the caller holds the home (pipeline.exclusive). Raises only for faults in definitions."""
-    started = time.monotonic()
+    started = (time.monotonic(), time.process_time())
     # Dagster warns of every blocking check without a result; a feed without deliveries has none, nor has a run without news.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     from orchestration.definitions import build_definitions
@@ -49,7 +51,7 @@ def run_job(
     options = {"home": str(home.root), "inboxes": list(inboxes), "as_of": as_of.isoformat() if as_of else None, "force": force}
     with open_instance(home) as instance:
         close_dead_runs(instance)
-        caller.seconds["loading"] = round(time.monotonic() - started, 3)
+        caller.took("loading", started)
         token = CALLER.set(caller)
         try:
             result = job.execute_in_process(
@@ -59,7 +61,7 @@ def run_job(
         finally:
             CALLER.reset(token)
         forget_old_runs(instance)
-    return JobOutcome(result.success, result.run_id, _has_published(result), _failures(result), caller.seconds)
+    return JobOutcome(result.success, result.run_id, _has_published(result), _failures(result), caller.seconds, caller.cpu_seconds)
 
 
 def _has_published(result: ExecuteInProcessResult) -> bool:

@@ -34,11 +34,22 @@ def open_inboxes(home: Home, named: list[str] | None = None) -> list[str]:
 
 @dataclass
 class Caller:
-    """Whoever runs the job inside this process: holds the home already, wants progress and times."""
+    """Whoever runs the job inside this process: holds the home already, wants progress and times (by the clock and of CPU)."""
 
     home: Path
     progress: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+
+    def took(self, part: str, started: tuple[float, float]) -> None:
+        """Add what has passed since `started` (see `clocks`) to a part."""
+        for seconds, before, now in zip((self.seconds, self.cpu_seconds), started, clocks(), strict=True):
+            seconds[part] = round(seconds.get(part, 0.0) + now - before, 3)
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds by the clock and CPU seconds of all threads of this process."""
+    return time.monotonic(), time.process_time()
 
 
 CALLER: ContextVar[Caller | None] = ContextVar("pxw_caller", default=None)
@@ -106,10 +117,10 @@ class Warehouse(dg.ConfigurableResource):
     def timed(self, part: str) -> Iterator[dict[str, Any]]:
         """Measure a part of a run in seconds, for the caller and for metadata."""
         facts: dict[str, Any] = {}
-        started = time.monotonic()
+        started = clocks()
         try:
             yield facts
         finally:
-            facts["seconds"] = round(time.monotonic() - started, 3)
+            facts["seconds"] = round(time.monotonic() - started[0], 3)
             if caller := CALLER.get():
-                caller.seconds[part] = caller.seconds.get(part, 0.0) + facts["seconds"]
+                caller.took(part, started)

@@ -11,6 +11,7 @@ import pytest
 from tests.ingestion.conftest import HEADER, KEYS, complaint_feed
 
 from ingestion.conform import empty_shape
+from ingestion.feed import Feed
 
 
 def test_good_row_has_types_utc_and_local_date(conformed):
@@ -114,3 +115,25 @@ def test_answers_keep_their_code_and_the_kinds_of_missing():
     assert [row[0] for row in found] == [1, 2, 3, -1, -2, -3, 8, None, None, None, -1, -1, -1]
     assert [bool(row[1]) for row in found] == [False] * 10 + [True] * 3
     assert fault.is_warning and fault.rule == "'answer_not_permitted'"
+
+
+def test_every_answer_that_is_not_permitted_is_a_warning_of_its_own(conformed):
+    """After the warnings of the columns, in the order of the instrument, masked; good answers beside them are kept."""
+    feed = Feed.model_validate({
+        "feed": "vendor", "label": "Vendor", "kind": "survey", "files": "*.csv", "format": {"type": "delimited"}, "time_zone": "UTC",
+        "business_key": ["survey_id"],
+        "columns": {
+            "survey_id": {"from": "Id", "required": True}, "facility_code": {"from": "Site"}, "disposition_code": {"from": "Site"},
+            "discharge_on": {"from": "Out", "type": "date", "formats": ["%Y-%m-%d"], "required": True},
+            "sex_code": {"from": "Sex", "on_error": "warn", "codes": {"1": "male"}},
+        },
+        "items": {"family": "hcahps", "generations": [{"id": "all", "has": ["Q1"], "columns": {
+            "nurse_listen": "Q1", "overall_rate": "Q2", "quiet": "Q3"}}]},
+    })
+    done = conformed("Id,Site,Out,Sex,Q1,Q2,Q3\nA,F,2026-03-01,1,4,10,M\nB,F,2026-03-01,7,5,11,Yes 3\nC,F,2026-03-01,1, 2 ,,0\nD,F,2026-03-01\n", feed)
+    assert done.rows("nurse_listen, overall_rate, quiet, call_button") == [
+        (4, 10, -1, None), (-1, -1, -1, None), (2, None, -1, None), (None, None, None, None)]
+    assert done.rows("list_transform(warnings, lambda w: concat_ws(' ', w.rule, w.\"column\", w.masked))") == [
+        ([],), (["unknown_code sex_code 9", "answer_not_permitted nurse_listen 9", "answer_not_permitted quiet xxx 9",
+                 "answer_not_permitted overall_rate 99"],), (["answer_not_permitted quiet 9"],), ([],)]
+    assert done.rules() == [[], [], [], ["too_few_columns"]]

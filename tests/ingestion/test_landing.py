@@ -94,9 +94,21 @@ def test_a_crash_between_bytes_and_ledger_heals(home, inbox, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Ledger, "append", crash)
+        patch.setattr(Ledger, "append_many", crash)
         land(home, [str(inbox)], FEEDS)
     assert len(land(home, [str(inbox)], FEEDS).new) == 1
+
+
+def test_a_file_that_cannot_be_read_does_not_cost_the_files_before_it(home, inbox):
+    for number in (1, 2, 3):
+        (inbox / f"log_2026040{number}.csv").write_bytes(b"Case\n%d\n" % number)
+    (inbox / "log_20260402.csv").unlink()
+    (inbox / "log_20260402.csv").symlink_to(inbox / "gone")
+    with pytest.raises(FileNotFoundError):
+        land(home, [str(inbox)], FEEDS)
+    assert [entry["file_name"] for entry in Ledger(home.ledger).entries()] == ["log_20260401.csv"]
+    (inbox / "log_20260402.csv").unlink()
+    assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260403.csv"]
 
 
 def test_files_still_being_written_are_left_alone(home, inbox):
