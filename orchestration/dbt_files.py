@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.cadence import CADENCE_DAYS
 from ingestion.kinds import KINDS, PROVENANCE, Column
 from orchestration.dbt_instruments import Item, family_instruments, family_items, known_families
 
@@ -151,6 +152,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
     }
     data = {
         "feeds": facts,
+        "cadence_days": {cadence: list(days) for cadence, days in CADENCE_DAYS.items()},
         "kind_columns": {kind: {name: column.type for name, column in columns.items()} for kind, columns in KINDS.items()},
         "survey_instruments": {family: family_instruments(family, seeds_dir) for family in items},
         "instrument_items": {family: [vars(item) for item in listed] for family, listed in items.items()},

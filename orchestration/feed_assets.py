@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from ingestion.cadence import CADENCE_DAYS
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.conform import ConformReport
 from ingestion.feed import Feed
@@ -21,8 +22,6 @@ from orchestration.warehouse import Warehouse
 
 CATALOGUE = dg.AssetKey(["warehouse", "catalogue"])
 STEP = "deliveries"
-
-_PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92}
 
 
 def inbox_key(feed: str) -> dg.AssetKey:
@@ -37,9 +36,9 @@ def raw_key(feed: str) -> dg.AssetKey:
 
 def freshness(cadence: str) -> dg.FreshnessPolicy | None:
     """One delivery missed warns, two fail; a tenth of the period (at least half a day) is no delay."""
-    days = _PERIOD_DAYS.get(cadence)
-    if days is None:
+    if cadence not in CADENCE_DAYS:
         return None
+    days, _ = CADENCE_DAYS[cadence]
     grace = timedelta(days=max(0.5, days / 10))
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=2 * days) + grace, warn_window=timedelta(days=days) + grace)
 

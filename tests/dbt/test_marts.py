@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime, timedelta
 
 import duckdb
 import pytest
 
+from ingestion.cadence import due_after
 from tests.dbt.warehouse import Warehouse, day
 
 
@@ -38,8 +40,44 @@ def test_codes_to_map_are_listed_with_what_hangs_on_them(warehouse: Warehouse) -
 
 def test_feed_status_counts_and_expects(warehouse: Warehouse) -> None:
     row = warehouse.row("select * from marts.feed_status where feed = 'vendor_survey'")
-    assert (row["n_deliveries"], row["n_accepted"], row["n_held"], row["next_expected_on"], row["is_late"]) == (18, 17, 1, day("2025-09-13"), False)
+    assert (row["n_deliveries"], row["n_accepted"], row["n_held"]) == (18, 17, 1)
+    assert (row["next_due_on"], row["late_after_on"]) == (day("2025-09-05"), day("2025-09-13"))
+    assert (row["n_rows_held"], row["n_rows_quarantined"]) == (1, 1)
+    assert row["n_rows_delivered"] == row["n_rows_accepted"] + 2
     assert warehouse.row("select count(*) as n from marts.feed_status")["n"] == 7
+
+
+@pytest.mark.parametrize(("cadence", "days"), [("daily", (1, 2)), ("weekly", (7, 9)), ("monthly", (31, 39)), ("quarterly", (92, 114))])
+def test_due_dates_follow_the_cadence(cadence: str, days: tuple[int, int]) -> None:
+    due = due_after(cadence, datetime(2025, 3, 10, 23, 30))
+    assert ((due.next_due_on - day("2025-03-10")).days, (due.late_after_on - day("2025-03-10")).days) == days
+    assert due.days_late(due.late_after_on) == 0 and due.days_late(due.late_after_on + timedelta(days=1)) == days[1] - days[0] + 1
+    assert due_after("none", datetime(2025, 3, 10)) is None and due_after(cadence, None) is None
+
+
+def test_the_mart_and_the_command_line_agree_when_a_feed_is_due(warehouse: Warehouse) -> None:
+    rows = warehouse.rows("select * from marts.feed_status")
+    told = {row["feed"]: due_after(row["cadence"], row["last_accepted_at"]) for row in rows}
+    assert {row["feed"]: (row["next_due_on"], row["late_after_on"]) for row in rows} == {
+        feed: (due.next_due_on, due.late_after_on) if due else (None, None) for feed, due in told.items()}
+    assert sum(due is not None for due in told.values()) == 2
+
+
+def test_good_rows_of_a_held_delivery_are_not_called_accepted(warehouse: Warehouse) -> None:
+    found = warehouse.rows("select outcome, n_rows from marts.data_quality where status = 'held' order by all")
+    assert [tuple(row.values()) for row in found] == [("delivered", 1), ("held", 1), ("quarantined", 0)]
+
+
+def test_response_rate_says_what_kpi_value_says(warehouse: Warehouse) -> None:
+    differing = warehouse.rows("""
+        select r.*, v.value, v.reason as kpi_reason from marts.response_rate as r
+        left join marts.kpi_value as v on v.kpi_id = 'hcahps_response_rate' and v.level = 'unit' and v.period_grain = 'month'
+            and v.facility_id = r.facility_id and v.unit_id = r.unit_id and v.period_start_on = r.month_start_on
+        where r.month_start_on >= '2018-01-01' and (r.reason, r.is_publishable, r.response_rate_pct, r.ci_low, r.ci_high, r.n_complete)
+            is distinct from (v.reason, v.is_publishable, v.value, v.ci_low, v.ci_high, v.numerator::bigint)""")
+    assert differing == []
+    reasons = {row["reason"] for row in warehouse.rows("select distinct reason from marts.response_rate")}
+    assert {"UNASSIGNED_UNIT", "BELOW_MINIMUM"} <= reasons
 
 
 def test_benchmarks_keep_reason_and_meaning(warehouse: Warehouse) -> None:
@@ -58,7 +96,16 @@ def test_scorecard_shows_surveys_and_complaints_side_by_side(warehouse: Warehous
     assert row["facility_name"] == "Hospital F1" and row["complaints_target"] == 2.0
     unassigned = warehouse.row("select * from marts.kpi_scorecard where facility_id = 'F1' and unit_id = 'unassigned' and month_start_on = '2025-03-01'")
     assert (unassigned["n_complaints"], unassigned["complaints_per_1000"], unassigned["complaints_per_1000_reason"]) == (1, None, "UNASSIGNED_UNIT")
-    assert unassigned["overall_rating_top_box_pct_reason"] == "NOT_DEFINED"
+    assert (unassigned["overall_rating_top_box_pct_reason"], unassigned["n_surveys"]) == ("UNASSIGNED_UNIT", 0)
+
+
+def test_every_empty_cell_of_the_scorecard_says_why(warehouse: Warehouse) -> None:
+    columns = [row["column_name"] for row in warehouse.rows("select column_name from duckdb_columns() where table_name = 'kpi_scorecard' and column_name like '%\\_reason' escape '\\'")]
+    assert len(columns) == 10
+    silent = " or ".join(f"({c.removesuffix('_reason')} is null and {c} is null)" for c in columns)
+    assert warehouse.row(f"select count(*) as n, count(*) filter ({silent} or n_surveys is null) as n_silent from marts.kpi_scorecard")["n_silent"] == 0
+    reasons = {row["r"] for c in columns for row in warehouse.rows(f"select distinct {c} as r from marts.kpi_scorecard")}
+    assert reasons - {None} >= {"BELOW_MINIMUM", "UNASSIGNED_UNIT", "PERIOD_OPEN"} and "NOT_DEFINED" not in reasons
 
 
 def test_evidence_names_the_rows_and_the_rule(warehouse: Warehouse) -> None:

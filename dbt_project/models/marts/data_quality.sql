@@ -1,5 +1,6 @@
 -- Rows of every delivery by what became of them. Totals stand under rule '(all)'; rows by rule do not add up to them,
--- a row can break two rules. rows delivered = accepted + quarantined is tested.
+-- a row can break two rules. Good rows of a held delivery are not accepted, they wait: outcome held.
+-- rows delivered = accepted + quarantined + held is tested.
 with told as (
     select delivery_id, outcome, '(all)' as rule, '(all)' as column_name, n_rows
     from (
@@ -15,6 +16,7 @@ with told as (
 
 select
     d.delivery_id, d.feed, d.kind, d.status, d.reason, d.delivered_at,
-    t.outcome, t.rule, t.column_name, t.n_rows
+    case when t.outcome = 'accepted' and d.status <> 'accepted' then d.status else t.outcome end as outcome,
+    t.rule, t.column_name, t.n_rows
 from told as t
 inner join {{ source('warehouse', 'delivery') }} as d using (delivery_id)

@@ -1,5 +1,6 @@
--- Every feed: what came, when, and when the next delivery is due by the feed's cadence. Late is judged against the
--- newest delivery of any feed, not against the clock, so a rebuild says the same.
+-- Every feed: what came, when, and when the next delivery is due by the feed's cadence. A mart does not know today:
+-- whoever reads it compares late_after_on with the clock (`pxw status` does). Rows add up:
+-- delivered = accepted + quarantined + held.
 with delivery as (
     select
         feed,
@@ -7,12 +8,22 @@ with delivery as (
         count(*) filter (status = 'accepted') as n_accepted,
         count(*) filter (status = 'held') as n_held,
         count(*) filter (status = 'refused') as n_refused,
-        sum(n_accepted) filter (status = 'accepted') as n_rows,
+        sum(n_rows) as n_rows_delivered,
+        sum(n_accepted) filter (status = 'accepted') as n_rows_accepted,
+        sum(n_quarantined) as n_rows_quarantined,
+        sum(n_accepted) filter (status = 'held') as n_rows_held,
         max(delivered_at) as last_delivered_at,
         max(delivered_at) filter (status = 'accepted') as last_accepted_at,
         max(landed_at) as last_landed_at
     from {{ source('warehouse', 'delivery') }}
     group by feed
+),
+
+rhythm as (
+    {%- for cadence, days in cadence_days().items() %}
+    select '{{ cadence }}' as cadence, {{ days[0] }} as n_days, {{ days[1] }} as n_days_of_grace
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 select
@@ -21,15 +32,13 @@ select
     coalesce(d.n_accepted, 0) as n_accepted,
     coalesce(d.n_held, 0) as n_held,
     coalesce(d.n_refused, 0) as n_refused,
-    coalesce(d.n_rows, 0)::bigint as n_rows,
+    coalesce(d.n_rows_delivered, 0)::bigint as n_rows_delivered,
+    coalesce(d.n_rows_accepted, 0)::bigint as n_rows_accepted,
+    coalesce(d.n_rows_quarantined, 0)::bigint as n_rows_quarantined,
+    coalesce(d.n_rows_held, 0)::bigint as n_rows_held,
     d.last_delivered_at, d.last_accepted_at, d.last_landed_at,
-    due.next_expected_on,
-    coalesce(due.next_expected_on < (select max(x.last_delivered_at) from delivery as x)::date, false) as is_late
+    d.last_accepted_at::date + r.n_days as next_due_on,
+    d.last_accepted_at::date + r.n_days + r.n_days_of_grace as late_after_on
 from {{ source('warehouse', 'feed') }} as f
 left join delivery as d using (feed)
-left join lateral (
-    -- A quarter of the cadence as grace: monthly files rarely come on the same day.
-    select (d.last_accepted_at + case f.cadence
-        when 'daily' then interval 2 days when 'weekly' then interval 9 days
-        when 'monthly' then interval 39 days when 'quarterly' then interval 114 days end)::date as next_expected_on
-) as due on true
+left join rhythm as r using (cadence)
