@@ -80,6 +80,23 @@ def unplaced(inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterator[tuple[s
             yield file.relative_path, owners
 
 
+def still_unplaced(ledger: Ledger, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
+    """Files the ledger calls unplaced that today's feeds would not take either and that never came in: newest sight of each."""
+    files: dict[str, dict[str, Any]] = {}
+    for entry in ledger.entries():
+        if entry["kind"] == "unplaced":
+            files[entry["source_url"]] = entry
+        elif entry["kind"] in ("delivery", "repeat"):
+            files.pop(entry["source_url"], None)
+    found = []
+    for url, entry in files.items():
+        path = entry.get("relative_path") or entry["file_name"]  # ledgers of earlier versions know the name only
+        owners = [name for name, feed in feeds.items() if feed.matches(path)]
+        if len(owners) != 1:
+            found.append({"file_name": entry["file_name"], "source_url": url, "feeds": owners})
+    return found
+
+
 def landed_path(home: Home, sha256: str) -> Path:
     """Where the bytes with this hash are."""
     return home.landing / sha256[:2] / sha256
@@ -188,5 +205,5 @@ def _report_unplaced(ledger: Ledger, seen: set, report: LandReport, file: Source
     else:
         report.unmatched.append(file.relative_path)
     if (*_sight(file), "unplaced") not in seen:
-        ledger.append("unplaced", source_url=file.url, file_name=file.name, n_bytes=file.n_bytes,
-                      modified_at=file.modified_at.isoformat(), feeds=owners)
+        ledger.append("unplaced", source_url=file.url, file_name=file.name, relative_path=file.relative_path,
+                      n_bytes=file.n_bytes, modified_at=file.modified_at.isoformat(), feeds=owners)

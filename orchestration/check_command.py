@@ -1,40 +1,57 @@
 """`pxw check`: what a file would become, without changing anything.
 
 Belongs here: conforming and judging one file in a temporary folder and saying the result.
-Does not belong here: landing it.
+Does not belong here: landing it; what it would replace (delivery_effect.py).
 """
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from ingestion.catalogue import raw_path, read_catalogue
+from ingestion.catalogue import Delivery, raw_path, read_catalogue
 from ingestion.conform import ConformReport, conform
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from ingestion.keys import load_keys
+from ingestion.landing import delivery_order
+from ingestion.sources import SourceFile
 from ingestion.sql import literal
+from orchestration import delivery_effect
 
-_SHOWN_ROWS = 20
+_SHOWN_FAULTS, _SHOWN_ROWS = 20, 5
 
 
 def check(home: Home, file: Path, feed_name: str | None) -> int:
     """0 when the file would be loaded (rows may be quarantined), 1 when it would be held or refused, 2 when it has no feed."""
     feeds = load_feeds()
     feed = _choose(feeds, file, feed_name)
+    known = read_catalogue(home, feeds) if home.ledger.is_dir() else []
+    if not known:
+        click.echo(f"note: {home.root} holds no deliveries, so there is nothing to compare with (another warehouse: set PXW_HOME)")
+    order = delivery_order(_as_source(file), feed)
     with tempfile.TemporaryDirectory(prefix="pxw-check-") as scratch:
         out = Path(scratch) / "raw.parquet"
-        moment = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-        report = conform(feed, file, "check", (moment, 0), load_keys(), out, Path(scratch) / "text.parquet")
+        report = conform(feed, file, "check", order, load_keys(), out, Path(scratch) / "text.parquet")
         if report.refused:
             click.echo(f"refused: {file.name}: {report.refused['message']}. {report.refused['way_out']}")
             return 1
         _print_rows(feed, report, out)
-        return _print_verdict(home, feeds, feed, out, moment, file, Path(scratch))
+        if (twin := _same_bytes(file, known)) is not None:
+            why = f": {twin.reason}" if twin.reason else ""
+            click.echo(f"these very bytes are in the warehouse already: {twin.file_name}, delivery {twin.delivery_id}; a run would change nothing")
+            click.echo(f"it is {twin.status}{why}")
+            return 0 if twin.status == "accepted" else 1
+        names = {d.delivery_id: d.file_name for d in known}
+        found = delivery_effect.effect(home, feeds, feed, out, order, known)
+        for line in delivery_effect.lines(found, feed, names):
+            click.secho(line, fg="yellow" if line.startswith("UNMAPPED") else None)
+        return _print_verdict(home, feeds, feed, out, order, file, Path(scratch), known)
 
 
 def _choose(feeds: dict[str, Feed], file: Path, name: str | None) -> Feed:
@@ -53,35 +70,56 @@ def _choose(feeds: dict[str, Feed], file: Path, name: str | None) -> Feed:
     raise click.UsageError(f"{file.name} matches no feed; name one with --feed ({', '.join(feeds)})")
 
 
+def _as_source(file: Path) -> SourceFile:
+    stat = file.stat()
+    return SourceFile(str(file.parent), file.name, stat.st_size, datetime.fromtimestamp(int(stat.st_mtime), UTC), None, str(file))
+
+
+def _same_bytes(file: Path, known: Sequence[Delivery]) -> Delivery | None:
+    alike = [d for d in known if d.n_bytes == file.stat().st_size]
+    if not alike:
+        return None
+    with file.open("rb") as handle:
+        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    return next((d for d in alike if d.sha256 == sha256), None)
+
+
 def _print_rows(feed: Feed, report: ConformReport, out: Path) -> None:
+    """How many rows, and the faults: one line per rule and column, with how many rows and where the first ones are."""
     import duckdb
 
-    click.echo(f"feed {feed.feed}: {report.n_rows:,} rows, {report.n_accepted:,} accepted, {report.n_quarantined:,} quarantined")
+    click.echo(f"feed {feed.feed}: {report.n_rows:,} rows delivered = {report.n_accepted:,} good + {report.n_quarantined:,} quarantined")
     for note in report.notes:
         click.echo(f"  note: {note}")
-    for rule, n in report.warning_rules.items():
-        click.echo(f"  warning: {rule} in {n:,} rows; the value is set missing, the row stays")
-    faults = duckdb.sql(
-        f"select row_number, p.rule, p.\"column\", p.masked from (select row_number, unnest(problems) as p from read_parquet({literal(str(out))})) "
-        f"order by row_number limit {_SHOWN_ROWS}").fetchall()
-    for row_number, rule, column, masked in faults:
-        text = f" ({masked})" if masked else ""
-        click.echo(f"  quarantined: row {row_number}{f', column {column}' if column else ''}: {rule}{text}")
-    if report.n_quarantined > _SHOWN_ROWS:
-        click.echo("  ...")
+    with duckdb.connect() as con:
+        for kind, words in (("warnings", "warning"), ("problems", "quarantined")):
+            faults = con.execute(
+                f"select p.rule, p.\"column\", count(distinct row_number) as n, list(distinct row_number order by row_number)[:{_SHOWN_ROWS}], "
+                f"first(p.masked order by row_number) from (select row_number, unnest({kind}) as p from read_parquet({literal(str(out))})) "
+                "group by all order by n desc, 1, 2").fetchall()
+            for rule, column, n, rows, masked in faults[:_SHOWN_FAULTS]:
+                place = f" in column {column}" if column else ""
+                example = f", like '{masked}'" if masked else ""
+                more = ", ..." if n > len(rows) else ""
+                left = "; the value is set missing, the row stays" if kind == "warnings" else ""
+                click.echo(f"  {words}: {rule}{place}: {n:,} row{'s' * (n > 1)} (row {', '.join(map(str, rows))}{more}){example}{left}")
+            if len(faults) > _SHOWN_FAULTS:
+                click.echo(f"  ... and {len(faults) - _SHOWN_FAULTS} more kinds of fault")
 
 
-def _print_verdict(home: Home, feeds: dict[str, Feed], feed: Feed, out: Path, moment: datetime, file: Path, scratch: Path) -> int:
+def _print_verdict(home: Home, feeds: dict[str, Feed], feed: Feed, out: Path, order: tuple[datetime, int], file: Path, scratch: Path,
+                   known: Sequence[Delivery]) -> int:
     from expectations import DeliveryRaw, judge
 
-    known = read_catalogue(home, feeds) if home.ledger.is_dir() else []
     history = [
         DeliveryRaw(feed=d.feed, delivery_id=d.delivery_id, path=raw_path(home, feed, d), delivered_at=d.delivered_at, n_bytes=d.n_bytes,
                     delivery_sequence=d.delivery_sequence)
         for d in known if d.feed == feed.feed and d.status == "accepted" and raw_path(home, feed, d).exists()
     ]
-    new = DeliveryRaw(feed=feed.feed, delivery_id="check", path=out, delivered_at=moment, n_bytes=file.stat().st_size, delivery_sequence=0)
+    new = DeliveryRaw(feed=feed.feed, delivery_id="check", path=out, delivered_at=order[0], n_bytes=file.stat().st_size, delivery_sequence=order[1])
     verdict = judge(feeds, [new], history, scratch / "docs", scratch / "work")[0]
+    for warning in verdict.warnings:
+        click.echo(f"  warning: {warning.message}")
     if verdict.is_ok:
         click.echo(f"would be accepted ({verdict.n_expectations} expectations met)")
         return 0

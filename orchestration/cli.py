@@ -50,6 +50,14 @@ class _Commands(click.Group):
             raise
 
 
+def _existing_home() -> Home:
+    """The home of PXW_HOME, for commands that only make sense where there is a warehouse."""
+    home = Home.from_env()
+    if not home.ledger.is_dir():
+        raise click.ClickException(f"there is no warehouse in {home.root}; name yours with PXW_HOME=FOLDER, or make one with `pxw run`")
+    return home
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="patient-experience-warehouse", prog_name="pxw")
 def main() -> None:
@@ -100,26 +108,27 @@ def status(as_json: bool) -> None:
     """Show feeds, deliveries that are held or refused and why, and what is published."""
     from orchestration import status_command
 
-    status_command.status(Home.from_env(), as_json)
+    status_command.status(_existing_home(), as_json)
 
 
 @main.command()
 @click.argument("delivery_id")
-@click.option("--reason", required=True, help="Why this delivery may pass; kept in the ledger.")
-def release(delivery_id: str, reason: str) -> None:
-    """Let a held delivery pass. DELIVERY_ID may be shortened as long as it is unique."""
-    import getpass
+@click.option("--reason", help="Why this delivery may pass; kept in the ledger. Without it, only what would change is said.")
+def release(delivery_id: str, reason: str | None) -> None:
+    """Let a held delivery pass, saying what it changes. DELIVERY_ID may be shortened as long as it is unique."""
+    from orchestration import release_command
 
-    from ingestion.feed import load_feeds
-    from orchestration import pipeline
+    sys.exit(release_command.release(_existing_home(), delivery_id, reason))
 
-    home = Home.from_env()
-    try:
-        with pipeline.exclusive(home):
-            done = pipeline.release(home, load_feeds(), delivery_id, reason, getpass.getuser())
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"released {done.delivery_id} ({done.feed}); the next `pxw run` loads it")
+
+@main.command()
+@click.argument("word", default="")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def kpis(word: str, as_json: bool) -> None:
+    """List the KPIs, or those with WORD in id or label."""
+    from orchestration import kpis_command
+
+    sys.exit(kpis_command.kpis(_existing_home(), word, as_json))
 
 
 @main.command()
@@ -127,14 +136,14 @@ def release(delivery_id: str, reason: str) -> None:
 @click.option("--level", type=_LEVELS, default="facility", show_default=True)
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Month or quarter, for rolling windows the last month. Default: the newest publishable.")
 @click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]), help="Default: what the period says, else month.")
-@click.option("--facility", help="Only this facility.")
-@click.option("--unit", help="Only this unit.")
+@click.option("--facility", help="Only this facility (id or name, in any case).")
+@click.option("--unit", help="Only this unit (id or name, in any case); needs --level unit.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def show(kpi: str, level: str, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
-    """Print the published values of KPI (part of a name is enough to list candidates)."""
+    """Print the published values of KPI (`pxw kpis` lists them)."""
     from orchestration import show_command
 
-    sys.exit(show_command.show(Home.from_env(), kpi, level, period, window, facility, unit, as_json))
+    sys.exit(show_command.show(_existing_home(), kpi, level, period, window, facility, unit, as_json))
 
 
 @main.command()

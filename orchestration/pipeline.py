@@ -142,17 +142,23 @@ def _judged_too_early(deliveries: list[Delivery], new: list[Delivery]) -> list[D
     return [d for d in deliveries if d.status in ("accepted", "held") and not d.is_released and d.delivery_order > first.get(d.feed, d.delivery_order)]
 
 
+def find_held(home: Home, feeds: dict[str, Feed], delivery_id: str) -> Delivery:
+    """The held delivery whose id begins so. Raises ValueError when there is none, or more than one."""
+    found = [d for d in read_catalogue(home, feeds) if d.delivery_id.startswith(delivery_id)]
+    if len(found) != 1:
+        raise ValueError(f"{delivery_id}: {'no delivery' if not found else 'more than one delivery'} has an id that begins so; `pxw status` lists what is held")
+    if found[0].status != "held":
+        raise ValueError(f"{found[0].delivery_id} is {found[0].status}, only a held delivery can be released")
+    return found[0]
+
+
 def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, user: str) -> Delivery:
     """Let a held delivery pass, with a reason and a name in the ledger. Raises ValueError when there is nothing to release."""
     if not reason.strip():
         raise ValueError("a release needs a reason in words; it is kept in the ledger and cannot be changed")
-    found = [d for d in read_catalogue(home, feeds) if d.delivery_id.startswith(delivery_id)]
-    if len(found) != 1:
-        raise ValueError(f"{delivery_id}: {'no delivery' if not found else 'more than one delivery'} has an id that begins so")
-    if found[0].status != "held":
-        raise ValueError(f"{found[0].delivery_id} is {found[0].status}, only a held delivery can be released")
-    Ledger(home.ledger).append("release", delivery_id=found[0].delivery_id, feed=found[0].feed, reason=reason, user=user)
-    return found[0]
+    held = find_held(home, feeds, delivery_id)
+    Ledger(home.ledger).append("release", delivery_id=held.delivery_id, feed=held.feed, reason=reason, user=user)
+    return held
 
 
 def _is_worth_a_line(report: ConformReport, number: int, n_all: int) -> bool:

@@ -1,49 +1,74 @@
-"""`pxw status`: what came, what waits, what is published.
+"""`pxw status`: what came, what waits, what is late, what is published.
 
-Belongs here: one line per feed, the deliveries that need a person.
+Belongs here: one line per feed, the deliveries and files that need a person.
 Does not belong here: changing anything.
+
+Words for rows, here and in feed_status: delivered = accepted + quarantined + held.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
 
+from ingestion.cadence import due_after
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
+from ingestion.landing import still_unplaced
 from ingestion.ledger import Ledger
 from orchestration.published import manifest
+from orchestration.unmapped import unmapped_feeds
+
+_STATES = ("accepted", "waiting", "held", "refused")
 
 
 def status(home: Home, as_json: bool) -> None:
     """Print the state of the home."""
     feeds = load_feeds()
     deliveries = read_catalogue(home, feeds)
+    told = manifest(home)
     facts = {
         "home": str(home.root),
-        "published": {key: manifest(home).get(key) for key in ("run_id", "published_at", "as_of")},
-        "feeds": [_feed_facts(feed, deliveries) for feed in feeds.values()],
+        "published": {key: told.get(key) for key in ("run_id", "published_at", "as_of")},
+        "feeds": [_feed_facts(feed, deliveries, datetime.now(UTC).date()) for feed in feeds.values()],
         "held": [_delivery_facts(d) for d in deliveries if d.status == "held"],
         "refused": [_delivery_facts(d) for d in deliveries if d.status == "refused"],
-        "unplaced": _unplaced(home, feeds),
+        "unplaced": still_unplaced(Ledger(home.ledger), feeds),
+        "unmapped": [asdict(one) for one in unmapped_feeds(home)],
     }
     if as_json:
         click.echo(json.dumps(facts, indent=1, default=str))
     else:
-        _print(facts, deliveries)
+        _print(home, facts, deliveries)
 
 
-def _feed_facts(feed: Feed, deliveries: list[Delivery]) -> dict[str, Any]:
+def row_facts(deliveries: list[Delivery]) -> dict[str, int]:
+    """Rows of deliveries by what became of them; delivered is the sum of the others."""
+    def total(key: str, *states: str) -> int:
+        return sum(d.conformed.get(key, 0) for d in deliveries if not states or d.status in states)
+
+    accepted, held, waiting = (total("n_accepted", *states) for states in (("accepted",), ("held",), ("conformed",)))
+    quarantined = total("n_quarantined")
+    facts = {"n_rows_delivered": accepted + quarantined + held + waiting, "n_rows_accepted": accepted, "n_rows_quarantined": quarantined, "n_rows_held": held}
+    return facts | ({"n_rows_waiting": waiting} if waiting else {})
+
+
+def _feed_facts(feed: Feed, deliveries: list[Delivery], today: date) -> dict[str, Any]:
     own = [d for d in deliveries if d.feed == feed.feed]
     waiting = sum(d.status in ("landed", "conformed") for d in own)
+    due = due_after(feed.cadence, max((d.delivered_at for d in own if d.status == "accepted"), default=None))
     return {
         "feed": feed.feed, "cadence": feed.cadence, **{state: n for state, n in sorted(Counter(d.status for d in own).items())}, **({"waiting": waiting} if waiting else {}),
         "newest_delivered_at": max((d.delivered_at for d in own), default=None),
-        "n_rows": sum(d.conformed.get("n_rows", 0) for d in own), "n_quarantined": sum(d.conformed.get("n_quarantined", 0) for d in own),
+        **row_facts(own),
+        "next_due_on": due.next_due_on if due else None, "late_after_on": due.late_after_on if due else None,
+        "days_late": due.days_late(today) if due else None,
     }
 
 
@@ -52,29 +77,39 @@ def _delivery_facts(delivery: Delivery) -> dict[str, Any]:
             "delivered_at": delivery.delivered_at, "reason": delivery.reason}
 
 
-def _unplaced(home: Home, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
-    """Files that belonged to no feed, or to several, when they were last seen."""
-    return [
-        {"file_name": entry["file_name"], "source_url": entry["source_url"], "feeds": entry["feeds"]}
-        for entry in Ledger(home.ledger).entries() if entry["kind"] == "unplaced"
-    ]
-
-
-def _print(facts: dict[str, Any], deliveries: list[Delivery]) -> None:
+def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> None:
     from orchestration.console import console as new_console
-    from orchestration.console import table as new_table
-    from orchestration.summary import print_troubles
+    from orchestration.summary import print_troubles, print_unmapped
 
     console = new_console()
-    table = new_table(f"feeds of {facts['home']}", "feed", "cadence", "accepted", "waiting", "held", "refused", "rows", "quarantined", "newest delivery", n_text=2)
-    for feed in facts["feeds"]:
-        newest = feed["newest_delivered_at"]
-        table.add_row(feed["feed"], feed["cadence"], *(str(feed.get(state, "")) for state in ("accepted", "waiting", "held", "refused")),
-                      f"{feed['n_rows']:,}", f"{feed['n_quarantined']:,}", f"{newest:%Y-%m-%d}" if newest else "")
-    console.print(table)
+    used = [feed for feed in facts["feeds"] if feed["newest_delivered_at"]]
+    _print_feeds(console, facts["home"], used)
+    silent = [feed["feed"] for feed in facts["feeds"] if not feed["newest_delivered_at"]]
+    if silent:
+        console.print(f"never delivered: {', '.join(silent)}")
     print_troubles(console, deliveries)
+    print_unmapped(console, home)
     for file in facts["unplaced"]:
-        owners = " and ".join(file["feeds"]) or "no feed"
-        console.print(f"[yellow]not taken[/] {file['file_name']}: matches {owners}; see 'files' in the feeds")
+        console.print(f"[yellow]not taken[/] {file['file_name']}: matches {' and '.join(file['feeds']) or 'no feed'}; see 'files' in the feeds", markup=True)
     told = facts["published"]
     console.print(f"published: run {told['run_id']} at {told['published_at']}" if told["run_id"] else "published: nothing yet")
+
+
+def _print_feeds(console: Any, home: str, feeds: list[dict[str, Any]]) -> None:
+    from orchestration.console import table as new_table
+
+    states = [state for state in _STATES if state == "accepted" or any(feed.get(state) for feed in feeds)]
+    rows = ("delivered", "accepted", "quarantined", "held")
+    table = new_table(f"feeds of {home}", "feed", "cadence", *(f"deliveries\n{state}" for state in states),
+                      *(f"rows\n{what}" for what in rows), "newest", "next due", n_text=2)
+    for feed in feeds:
+        due = str(feed["next_due_on"] or "")
+        table.add_row(feed["feed"], feed["cadence"], *(str(feed.get(state, "")) for state in states), *(f"{feed[f'n_rows_{what}']:,}" for what in rows),
+                      f"{feed['newest_delivered_at']:%Y-%m-%d}", f"[red]{due}\n{feed['days_late']} days late[/]" if feed["days_late"] else due)
+    for column in table.columns[2:]:
+        column.no_wrap = True
+    if feeds:
+        console.print(table)
+        console.print("deliveries by state; rows delivered = accepted + quarantined + held (each version of a row counts)")
+    else:
+        console.print(f"nothing was ever delivered to {home}")

@@ -1,7 +1,7 @@
 """The closing table of a run, for a person.
 
 Belongs here: headline numbers by facility for the last closed month, what was held or quarantined, where to go next.
-Does not belong here: any number that is not published.
+Does not belong here: KPI values that are not published.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
         console.print(str(nothing))
         return
     print_troubles(console, read_catalogue(home, feeds))
+    print_unmapped(console, home)
     _print_places(home, console)
 
 
@@ -51,9 +52,21 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
         console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")
     if any(d.status == "held" for d in stuck):
         console.print('a held delivery is loaded after: pxw release ID --reason "..."')
-    accepted = [d for d in deliveries if d.status == "accepted"]
-    n_rows, n_bad = (sum(d.conformed.get(key, 0) for d in accepted) for key in ("n_rows", "n_quarantined"))
-    console.print(f"{len(accepted)} deliveries loaded: {n_rows:,} rows, of which {n_bad:,} quarantined (see marts.data_quality)")
+    from orchestration.status_command import row_facts
+
+    n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)
+    parts = [f"{rows[f'n_rows_{what}']:,} {what}" for what in ("accepted", "quarantined", "held", "waiting") if rows.get(f"n_rows_{what}")]
+    console.print(f"{n_accepted} deliveries loaded; {rows['n_rows_delivered']:,} rows delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")
+
+
+def print_unmapped(console: Console, home: Home) -> None:
+    """Codes without a unit: in yellow, in red where hardly anything of a feed is mapped."""
+    from orchestration.unmapped import unmapped_feeds, unmapped_lines
+
+    found = unmapped_feeds(home)
+    for number, line in enumerate(unmapped_lines(found)):
+        colour = "bold red" if any(one.is_lost for one in found) else "yellow"
+        console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
 
 
 def _print_headlines(home: Home, console: Console) -> None:

@@ -1,0 +1,80 @@
+"""Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them.
+
+Belongs here: how many codes and rows per feed, in words, with the way out.
+Does not belong here: finding them (core.unmapped_code), a file that is not loaded yet (delivery_effect.py).
+
+Read from the build file, where nothing is suppressed: who runs a warehouse may see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingestion.home import Home
+
+_SHOWN_CODES = 3
+_MOST = 0.5  # from this share on nearly everything a feed brings is lost, and the line says so first
+
+_QUERY = """
+with placed as (
+    select feed, count(*) as n from core.fct_survey group by feed
+    union all select feed, count(*) from core.fct_complaint group by feed
+    union all select feed, count(*) from core.fct_encounter where counted_on is not null group by feed
+)
+select u.feed, any_value(u.source_kind), count(*), sum(u.n_rows)::bigint,
+    coalesce(sum(u.n_rows) filter (u.facility_id = 'unassigned'), 0)::bigint, coalesce(any_value(p.n), sum(u.n_rows))::bigint,
+    list(u.source_facility_code || ' / ' || u.source_unit_code
+        order by u.facility_id <> 'unassigned', u.n_rows desc, u.source_facility_code, u.source_unit_code)
+from core.unmapped_code as u left join placed as p using (feed)
+group by u.feed order by 5 desc, 4 desc, 1
+"""
+_WORDS = {"survey": "surveys", "complaint": "cases"}
+
+
+@dataclass(frozen=True)
+class UnmappedFeed:
+    """Codes of one feed without a unit; rows behind them (newest versions), how many of these lack even a facility, all rows."""
+
+    feed: str
+    source_kind: str
+    n_codes: int
+    n_rows: int
+    n_without_facility: int
+    n_all_rows: int
+    codes: list[str]
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether most of the feed reaches no facility at all."""
+        return self.n_without_facility >= _MOST * self.n_all_rows
+
+    def line(self) -> str:
+        """One line for a person."""
+        head = "HARDLY ANYTHING REACHES A FACILITY: " if self.is_lost else ""
+        more = ", ..." if self.n_codes > _SHOWN_CODES else ""
+        facility = f", {self.n_without_facility:,} of these without a facility" if self.n_without_facility else ""
+        return (f"{self.feed}: {head}{self.n_rows:,} of {self.n_all_rows:,} {_WORDS.get(self.source_kind, 'rows')} without a unit{facility}; "
+                f"{self.n_codes:,} code{'s' * (self.n_codes > 1)}: {', '.join(self.codes[:_SHOWN_CODES])}{more}")
+
+
+def unmapped_feeds(home: Home) -> list[UnmappedFeed]:
+    """By feed, worst first; empty when everything is mapped or nothing is built."""
+    import duckdb
+
+    if not home.build_file.exists():
+        return []
+    with duckdb.connect(str(home.build_file), read_only=True) as con:
+        core = {row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()}
+        rows = con.execute(_QUERY).fetchall() if "unmapped_code" in core else []
+    return [UnmappedFeed(*row) for row in rows]
+
+
+def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
+    """What to print; the first line is the headline."""
+    if not found:
+        return
+    n_codes = sum(one.n_codes for one in found)
+    yield f"{n_codes:,} code{'s' * (n_codes > 1)} (facility / unit) that no org_units row maps to a unit; they count under 'unassigned':"
+    yield from (f"  {one.line()}" for one in found)
+    yield "  way out: rows with these codes in an org_units file; all of them are listed in marts.unmapped_codes"
