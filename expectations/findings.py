@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from expectations import measure
 from expectations.verdict import Failure
 from ingestion.sql import literal
 
@@ -29,7 +30,7 @@ def describe(
     """Failures by delivery, for the (delivery_id, column_name) that do not meet `check`."""
     values = ", ".join(f"({literal(delivery_id)}, {literal(column)})" for delivery_id, column in keys)
     rows = _records(con, f"""
-        select p.*, m.volume, m.n_answered, m.newest_on, m.faults, c.n_asked, d.moved
+        select p.*, m.volume, m.n_answered, m.newest_on, m.faults, m.n_accepted, c.n_asked, c.is_item as is_answer, d.moved
         from profile p join (values {values}) k(delivery_id, column_name) using (delivery_id, column_name)
         join measured m using (delivery_id)
         left join (select delivery_id, unnest(columns, max_depth := 2) from measured) c using (delivery_id, column_name)
@@ -39,6 +40,7 @@ def describe(
         worded = row | {
             "leading_faults": _faults(row["faults"] or []), "moved": _moves(row["moved"] or []), "tolerance": settings.future_tolerance_days,
             "volume_unit": "encounters per whole period" if feed.kind == "encounter_count" else "rows",
+            "asked_rows": _asked(row),
             "usual_missing": "" if row["usual_missing_pct"] is None else f"; usual are {row['usual_missing_pct']:.3g} %",
         }
         failure = Failure(check.name, row["column_name"] or None, check.say(worded), row[check.number], check.limit(row))
@@ -68,6 +70,15 @@ def _records(con: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     con.execute(query)
     names = [column[0] for column in con.description]
     return [dict(zip(names, values, strict=True)) for values in con.fetchall()]
+
+
+def _asked(row: dict[str, Any]) -> str:
+    """The rows a share is taken of: answers are looked for in surveys with any answer, and of large files in a part of the rows."""
+    if row["n_asked"] is None:
+        return "the rows"
+    what = "surveys that carry answers" if row["is_answer"] else "accepted rows"
+    part = f" in a spread sample of the {row['n_accepted']:,} rows" if row["n_accepted"] > measure.LOOKED_AT else ""
+    return f"the {row['n_asked']:,} {what}{part}"
 
 
 def _faults(faults: list[dict[str, Any]]) -> str:

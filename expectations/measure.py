@@ -40,7 +40,7 @@ _FREE_TO_CHANGE = {"facility_code", "unit_code", "status_code", "outcome_code", 
 _KINDS_WITH_CODES = {"survey", "complaint", "encounter"}
 # Files of one statement: enough to keep all cores busy, few enough to keep memory small.
 _FILES_AT_ONCE = 64
-_LOOKED_AT = 50_000
+LOOKED_AT = 50_000  # rows of one file
 
 
 def measure(con: DuckDBPyConnection, feed: Feed, settings: FeedExpectations, deliveries: list[DeliveryRaw], cache: Path) -> None:
@@ -67,7 +67,7 @@ def _batches(con: DuckDBPyConnection, deliveries: list[DeliveryRaw]) -> Iterator
     by_step: dict[int, list[DeliveryRaw]] = {}
     for delivery in deliveries:
         n_rows, = con.execute(f"select num_rows from parquet_file_metadata({literal(str(delivery.path))})").fetchone()
-        by_step.setdefault(1 << max(0, math.ceil(math.log2(max(n_rows, 1) / _LOOKED_AT))), []).append(delivery)
+        by_step.setdefault(1 << max(0, math.ceil(math.log2(max(n_rows, 1) / LOOKED_AT))), []).append(delivery)
     for step, alike in sorted(by_step.items()):
         for start in range(0, len(alike), _FILES_AT_ONCE):
             yield step, alike[start:start + _FILES_AT_ONCE]
@@ -133,7 +133,7 @@ class _Statement:
 
     def fingerprint(self) -> str:
         """12 hex characters that change when the same Parquet would be measured differently."""
-        return hashlib.sha256(self.text([], _LOOKED_AT).encode()).hexdigest()[:12]
+        return hashlib.sha256(self.text([], LOOKED_AT).encode()).hexdigest()[:12]
 
     def text(self, deliveries: list[DeliveryRaw], step: int) -> str:
         """The select over the raw Parquet of `deliveries`; it left-joins them, so an empty file has a row too."""

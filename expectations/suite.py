@@ -79,7 +79,7 @@ def checks_of(settings: FeedExpectations) -> list[Check]:
               "{observed:g} % of the rows have a date more than {tolerance} days after the delivery, at most {limit:g} % are accepted; "
               "newest date {newest_on}", maximum=settings.max_future_pct),
         Check("missing_share", "missing_pct", "columns are filled as usual",
-              "column {column_name} is empty in {observed:g} % of {n_asked:,} rows looked at, at most {limit:g} % is expected{usual_missing}",
+              "column {column_name} is empty in {observed:g} % of {asked_rows}, at most {limit:g} % is expected{usual_missing}",
               limit_column="missing_limit_pct"),
         Check("shift", "shift", "codes are distributed as in earlier deliveries",
               "column {column_name} has its codes distributed unlike earlier deliveries: distance {observed:g}, at most {limit:g}{moved}",

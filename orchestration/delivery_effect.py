@@ -72,13 +72,15 @@ def lines(found: Effect, feed: Feed, names: dict[str, str]) -> Iterator[str]:
     span = f", dated {found.first_on} to {found.last_on}" if found.first_on else ""
     where = f"; facilities {_listed(found.facilities)}" if found.facilities else ""
     yield f"{found.n_rows:,} good rows{span}{where}"
-    if found.earlier:
-        files = _listed([f"{names.get(one, one)} ({n:,})" for one, n in found.earlier.items()])
+    if found.earlier or found.n_outdated:
         what = "a re-delivery: every row is known" if not found.n_new else f"partly known: {found.n_new:,} rows are new"
         key = f" (same {', '.join(feed.business_key)})" if feed.business_key else ""
-        yield f"{what}{key}; earlier files with these rows: {files}"
-        yield f"  {found.n_replacing:,} rows would replace loaded ones" + (
-            f", {found.n_outdated:,} are older than what is loaded and would change nothing" if found.n_outdated else "")
+        files = _listed([f"{names.get(one, one)} ({n:,})" for one, n in found.earlier.items()])
+        yield f"{what}{key}" + (f"; earlier files with these rows: {files}" if files else "")
+    if found.n_replacing:
+        yield f"  {found.n_replacing:,} rows would replace loaded ones"
+    if found.n_outdated:
+        yield f"  {found.n_outdated:,} rows are older than what is loaded and would change nothing"
     if found.n_removed:
         scope = " and ".join(feed.replaces) or "the whole feed"
         yield f"  {found.n_removed:,} loaded rows would leave: this file replaces {scope} as a whole and does not hold them"

@@ -99,12 +99,12 @@ def test_of_large_files_one_row_in_k_is_looked_at(workshop, monkeypatch):
     """File counts stay exact, column shares come from a part of the rows, however regular the file is."""
     from expectations import measure
 
-    monkeypatch.setattr(measure, "_LOOKED_AT", 500)
+    monkeypatch.setattr(measure, "LOOKED_AT", 500)
     bad = workshop.delivery(FEED, 5, n_rows=3000, unit_code="case when hash(i) % 100 < 30 then 'U' end", faulty="i % 3 = 1")
     verdict, = workshop.judge(FEED, [bad], workshop.months(FEED, 5, n_rows=3000))
     quarantined, missing = verdict.failures
     assert (quarantined.observed, missing.column) == (33.33, "unit_code")
-    n_looked_at = int(re.search(r"of (\d+) rows looked at", missing.message)[1])
+    n_looked_at = int(re.search(r"of the (\d+) accepted rows in a spread sample of the [\d,]+ rows", missing.message)[1])
     assert 200 < n_looked_at < 300 and abs(missing.observed - 70) < 10
 
 
