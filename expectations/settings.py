@@ -46,9 +46,9 @@ EXTRA_TYPES = frozenset({
 
 # Columns in which a delivery names the facilities it speaks of: deliveries about other facilities are no measure for it.
 _PLACE_COLUMN = {"survey": "facility_code", "complaint": "facility_code", "encounter_count": "facility_code",
-                 "encounter": "facility_code", "benchmark": "geography_level", "org_unit": None}
+                 "encounter": "facility_code", "benchmark": "geography_level"}
 _EVENT_COLUMN = {"survey": "discharge_on", "complaint": "received_on", "encounter_count": "period_start_on",
-                 "encounter": "start_on", "benchmark": None, "org_unit": None}
+                 "encounter": "start_on"}
 
 
 class SettingsError(DefinitionError):
@@ -126,7 +126,7 @@ def settings_of(feed: Feed) -> FeedExpectations:
 
     Raises SettingsError for unknown keys, values out of range, or columns the feed does not have.
     """
-    defaults: dict[str, Any] = {"place_column": _PLACE_COLUMN[feed.kind], "event_column": _EVENT_COLUMN[feed.kind]}
+    defaults: dict[str, Any] = {"place_column": _PLACE_COLUMN.get(feed.kind), "event_column": _EVENT_COLUMN.get(feed.kind)}
     if feed.cadence == "daily":
         defaults["min_volume_ratio"] = 0.1  # a Sunday or a holiday is no truncated file
     if not feed.unique:

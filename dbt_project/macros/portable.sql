@@ -65,6 +65,16 @@ unpivot ({{ value }} for {{ name }} in ({{ columns | join(', ') }}))
 case when {{ zone }} is null then {{ fallback }} else cast(({{ moment }} at time zone 'UTC') at time zone {{ zone }} as date) end
 {%- endmacro %}
 
+{# The local date of the facility. A moment at midnight of the feed's own zone is a date without a time: it keeps its date. #}
+{% macro facility_date(alias, moment, zone, feed_zone) -%}
+case
+    when {{ zone }} is null or {{ feed_zone }} is null
+        or cast(({{ alias }}.{{ moment }}_at at time zone 'UTC') at time zone {{ feed_zone }} as time) = time '00:00:00'
+        then {{ alias }}.{{ moment }}_on
+    else {{ local_date(alias ~ '.' ~ moment ~ '_at', zone, alias ~ '.' ~ moment ~ '_on') }}
+end
+{%- endmacro %}
+
 {# Names of the time zones that the engine knows: an unknown one would end the whole build. #}
 {% macro known_time_zones() %}{{ return(adapter.dispatch('known_time_zones')()) }}{% endmacro %}
 {% macro default__known_time_zones() %}select name from pg_timezone_names(){% endmacro %}
@@ -76,3 +86,31 @@ case when {{ zone }} is null then {{ fallback }} else cast(({{ moment }} at time
 {% macro add_days(day, days) %}cast({{ dbt.dateadd('day', days, day) }} as date){% endmacro %}
 
 {% macro month_end(month_start_on) %}{{ add_days(add_months(month_start_on, 1), -1) }}{% endmacro %}
+
+{# A word without what does not matter when it is compared: its letters and digits in small, single blanks between. #}
+{% macro word_key(text) %}{{ return(adapter.dispatch('word_key')(text)) }}{% endmacro %}
+{% macro default__word_key(text) -%}
+trim(regexp_replace(lower({{ text }}), '[^[:alnum:]]+', ' ', 'g'))
+{%- endmacro %}
+{% macro duckdb__word_key(text) -%}
+trim(regexp_replace(lower({{ text }}), '[^\pL\pN]+', ' ', 'g'))
+{%- endmacro %}
+
+{# One row per part of a text; two texts in one select go side by side, the shorter one filled with null. #}
+{% macro unnest_parts(text, separator) %}{{ return(adapter.dispatch('unnest_parts')(text, separator)) }}{% endmacro %}
+{% macro default__unnest_parts(text, separator) -%}
+unnest(string_to_array({{ text }}, '{{ separator }}'))
+{%- endmacro %}
+
+{# Every day from one date to another, ends included: the key column and day_on. #}
+{% macro days_between(relation, key, first, last) %}{{ return(adapter.dispatch('days_between')(relation, key, first, last)) }}{% endmacro %}
+{% macro default__days_between(relation, key, first, last) -%}
+select {{ key }}, cast(d.day_on as date) as day_on
+from {{ relation }} cross join lateral generate_series({{ first }}, {{ last }}, interval '1 day') as d(day_on)
+{%- endmacro %}
+{% macro duckdb__days_between(relation, key, first, last) -%}
+select {{ key }}, cast(unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as date) as day_on from {{ relation }}
+{%- endmacro %}
+
+{# 1 is Monday, 7 is Sunday. #}
+{% macro iso_weekday(day) %}extract(isodow from {{ day }}){% endmacro %}

@@ -13,11 +13,16 @@
     'public_measure_map': ['public_measure_id'],
     'survey_exclusion': ['discharge_status_code'],
     'grievance_rule': ['rule_number'],
+    'complaint_scheme': ['scheme_id', 'scheme_version', 'category_code', 'subcategory'],
+    'complaint_scheme_level': ['scheme_id', 'scheme_version', 'dimension', 'label'],
+    'complaint_word': ['dimension', 'source_feed', 'source_text', 'source_subtext', 'scheme_id'],
+    'holiday': ['calendar_code', 'holiday_on'],
+    'timeliness_rule': ['jurisdiction_code', 'step_code', 'applies_to', 'complexity_code', 'handling_level_code'],
 } %}
 {% for seed, columns in keys.items() %}
 select
     '{{ seed }}' as seed_name,
-    {% for column in columns %}lower(trim(cast({{ column }} as varchar))){% if not loop.last %} || ' / ' || {% endif %}{% endfor %} as seed_key,
+    {% for column in columns %}lower(trim(coalesce(cast({{ column }} as varchar), ''))){% if not loop.last %} || ' / ' || {% endif %}{% endfor %} as seed_key,
     count(*) as n_rows
 from {{ ref(seed) }}
 group by 1, 2

@@ -7,7 +7,16 @@ Does not belong here: anything about a single vendor (feeds/) or about instrumen
 from __future__ import annotations
 
 from ingestion.kinds.column import INTEGER, TEXT, TIMESTAMP, Column, Columns
-from ingestion.kinds.complaint import COMPLAINT
+from ingestion.kinds.complaint import (
+    COMPLAINT,
+    COMPLAINT_CODING,
+    COMPLAINT_ISSUE,
+    COMPLAINT_LINK,
+    COMPLAINT_PERSON,
+    COMPLAINT_SCHEME,
+    COMPLAINT_WORD,
+    TIMELINESS_RULE,
+)
 from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT
 from ingestion.kinds.reference import BENCHMARK, ORG_UNIT
 from ingestion.kinds.survey import SURVEY
@@ -17,6 +26,13 @@ __all__ = ["KINDS", "PROVENANCE", "Column", "Columns"]
 KINDS: dict[str, Columns] = {
     "survey": SURVEY,
     "complaint": COMPLAINT,
+    "complaint_issue": COMPLAINT_ISSUE,
+    "complaint_person": COMPLAINT_PERSON,
+    "complaint_coding": COMPLAINT_CODING,
+    "complaint_word": COMPLAINT_WORD,
+    "complaint_scheme": COMPLAINT_SCHEME,
+    "complaint_link": COMPLAINT_LINK,
+    "timeliness_rule": TIMELINESS_RULE,
     "encounter_count": ENCOUNTER_COUNT,
     "encounter": ENCOUNTER,
     "org_unit": ORG_UNIT,

@@ -18,6 +18,7 @@ ORG_UNIT: Columns = {
     "unit_name": Column(TEXT, "Name of our unit"),
     "service_line": Column(TEXT, "Service line of our unit"),
     "time_zone": Column(TEXT, "IANA time zone of the facility"),
+    "jurisdiction_code": Column(TEXT, "Whose complaint rules the facility follows: us_cms, england, scotland, ireland, ontario or its own"),
     "valid_from_on": Column(DATE, "First date on which the mapping holds"),
     "valid_to_on": Column(DATE, "Last date on which the mapping holds; null while it lasts"),
 }

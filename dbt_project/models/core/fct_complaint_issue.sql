@@ -1,22 +1,17 @@
--- One row per subject of a case. Exports repeat a subject for every person involved; it is kept once.
+-- One row per subject of a case, in the vendor's words and in the scheme they are mapped to (complaint_word_map).
 -- Never count these rows for a rate: a case with three subjects is one complaint.
-with ranked as (
-    select
-        *,
-        row_number() over (
-            partition by feed, case_id, coalesce(category_text, ''), coalesce(subcategory_text, '')
-            order by coalesce(issue_number, 0), row_number
-        ) as repeat_number
-    from {{ ref('current_complaint') }}
-)
-
 select
-    i.feed, i.delivery_id, i.row_number, i.case_id,
-    cast(row_number() over (
-        partition by i.feed, i.case_id order by coalesce(i.issue_number, 0), i.row_number
-    ) as integer) as issue_number,
-    i.category_text, i.subcategory_text, i.severity_text,
+    s.feed, s.delivery_id, s.row_number, s.row_feed, s.case_id, s.issue_number, s.category_text, s.subcategory_text, s.severity_text,
+    k.scheme_id, k.scheme_version, k.category_code, k.subcategory,
+    v.scheme_id as severity_scheme_id,
+    v.level as severity_level,
+    g.level as stage_level,
+    h.level as harm_level,
     c.facility_id, c.unit_id, c.unit_key, c.month_start_on, c.is_valid_case, c.is_grievance
-from ranked as i
-inner join {{ ref('fct_complaint') }} as c on c.feed = i.feed and c.case_id = i.case_id
-where i.repeat_number = 1
+from {{ ref('complaint_subject') }} as s
+inner join {{ ref('fct_complaint') }} as c on c.feed = s.feed and c.case_id = s.case_id
+{%- for alias, dimension, text in [('k', 'category', 'category_text'), ('v', 'severity', 'severity_text'), ('g', 'stage', 'stage_text'), ('h', 'harm', 'harm_text')] %}
+left join {{ ref('complaint_word_map') }} as {{ alias }}
+    on {{ alias }}.feed = s.feed and {{ alias }}.dimension = '{{ dimension }}' and {{ alias }}.source_text = s.{{ text }} and {{ alias }}.is_primary
+    {%- if dimension == 'category' %} and {{ alias }}.source_subtext = coalesce(s.subcategory_text, ''){% endif %}
+{%- endfor %}

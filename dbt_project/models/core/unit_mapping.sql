@@ -2,7 +2,7 @@
 -- Two rows for one code never hold on the same day: the later start ends the earlier row.
 with delivered as (
     {{ current_rows('org_unit', ['source_feed', 'source_facility_code', 'source_unit_code', 'facility_id', 'facility_name',
-        'unit_id', 'unit_name', 'service_line', 'time_zone', 'valid_from_on', 'valid_to_on']) }}
+        'unit_id', 'unit_name', 'service_line', 'time_zone', 'jurisdiction_code', 'valid_from_on', 'valid_to_on']) }}
 ),
 
 cleaned as (
@@ -16,6 +16,7 @@ cleaned as (
         o.unit_name,
         o.service_line,
         case when z.name is not null then o.time_zone end as time_zone,
+        lower(trim(o.jurisdiction_code)) as jurisdiction_code,
         coalesce(o.valid_from_on, date '1900-01-01') as valid_from_on,
         coalesce(o.valid_to_on, date '9999-12-31') as valid_to_on,
         o.feed, o.delivery_id, o.row_number, d.delivery_order
@@ -44,7 +45,7 @@ bounded as (
 
 select
     source_feed, source_facility_code, source_unit_code, facility_id, facility_name, unit_id, unit_name, service_line,
-    time_zone, valid_from_on,
+    time_zone, jurisdiction_code, valid_from_on,
     case when next_from_on <= valid_to_on then {{ add_days('next_from_on', -1) }} else valid_to_on end as valid_to_on,
     feed, delivery_id, row_number, delivery_order
 from bounded

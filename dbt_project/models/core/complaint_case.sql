@@ -1,0 +1,156 @@
+-- One row per case as the newest export has it, placed in our units, with local dates, its history and its severity.
+-- The first exported row speaks for the case; a warning sign on any row counts for the case. What a file of
+-- complainants says (acknowledged, answered, consent) fills what the case itself leaves blank; the first person counts.
+-- Severity for triage is the highest of the case's subjects (product-defined), on the scheme its words are mapped to.
+with ranked as (
+    select
+        *,
+        row_number() over (partition by feed, case_id order by coalesce(issue_number, 0), row_number) as nth,
+        {%- for flag in ['is_test', 'is_deleted', 'is_safety_alleged', 'is_response_requested', 'is_billing', 'is_medicare_rights',
+            'has_written_attachment', 'is_escalated'] %}
+        max(case when {{ flag }} then 1 else 0 end) over (partition by feed, case_id) as any_{{ flag }},
+        {%- endfor %}
+        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%' then 1 else 0 end)
+            over (partition by feed, case_id) as names_billing,
+        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%medicare%' then 1 else 0 end)
+            over (partition by feed, case_id) as names_medicare,
+        max(case when is_grievance then 1 when not is_grievance then 0 end) over (partition by feed, case_id) as site_flag
+    from {{ ref('current_complaint') }}
+),
+
+person as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by case_feed, case_id order by coalesce(person_number, 0), delivery_id, row_number) as nth
+        from ({{ current_rows('complaint_person', ['case_feed', 'case_id', 'person_number', 'complainant_id', 'patient_id',
+            'acknowledged_at', 'acknowledged_on', 'interim_sent_at', 'interim_sent_on', 'responded_at', 'responded_on', 'consent_at',
+            'consent_on', 'acknowledgement_due_on', 'response_due_on']) }})
+    ) as persons
+    where nth = 1
+),
+
+filled as (
+    select
+        r.feed, r.delivery_id, r.row_number, r.case_id, r.facility_code, r.unit_code, r.received_at, r.received_on, r.event_on,
+        {%- for moment in ['acknowledged', 'interim_sent', 'responded', 'consent'] %}
+        coalesce(r.{{ moment }}_at, p.{{ moment }}_at) as {{ moment }}_at,
+        case when r.{{ moment }}_at is not null then r.{{ moment }}_on else p.{{ moment }}_on end as {{ moment }}_on,
+        {%- endfor %}
+        r.closed_at, r.closed_on, r.reopened_at, r.reopened_on, r.reopen_count,
+        coalesce(r.acknowledgement_due_on, p.acknowledgement_due_on) as acknowledgement_due_on,
+        coalesce(r.response_due_on, p.response_due_on) as response_due_on,
+        coalesce(r.complainant_id, p.complainant_id) as complainant_id,
+        coalesce(r.patient_id, p.patient_id) as patient_id,
+        r.category_text, r.subcategory_text,
+        r.feedback_type_code, r.status_code, r.channel_code, r.severity_text, r.outcome_code, r.complexity_code, r.handling_level_code,
+        r.is_resolved_on_spot, r.is_after_stay, r.is_routine_matter, r.needs_more_work, r.is_consent_required,
+        r.any_is_test = 1 as is_test,
+        r.any_is_deleted = 1 as is_deleted,
+        r.any_is_safety_alleged = 1 as is_safety_alleged,
+        r.any_is_response_requested = 1 as is_response_requested,
+        r.any_is_billing = 1 or r.names_billing = 1 as is_billing,
+        r.any_is_medicare_rights = 1 or r.names_medicare = 1 as is_medicare_rights,
+        r.any_has_written_attachment = 1 as has_written_attachment,
+        r.any_is_escalated = 1 as is_escalated,
+        case when r.site_flag is not null then r.site_flag = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
+        r.merged_into_case_id, r.linked_feed, r.linked_case_id,
+        r.has_notice_contact, r.has_notice_steps, r.has_notice_results, r.has_notice_completion_date,
+        r.is_recovery_offered, r.is_recovery_accepted, r.recovery_kind_code, r.handling_satisfaction, r.narrative_length
+    from ranked as r
+    left join person as p on p.case_feed = r.feed and p.case_id = r.case_id
+    where r.nth = 1
+),
+
+history as (
+    select
+        feed, case_id,
+        count(*) as n_versions,
+        sum(case when is_reopening then 1 else 0 end) as n_reopenings,
+        min(case when is_reopening then delivered_at end) as reopened_seen_at,
+        max(case when is_newest and is_closed then 1 else 0 end) = 1 as is_closed,
+        max(case when spell_number = 1 and is_closed then version_number end) as last_of_first_spell
+    from {{ ref('complaint_version') }}
+    group by feed, case_id
+),
+
+closed_first as (
+    select h.*, v.closed_at as first_spell_closed_at, v.closed_on as first_spell_closed_on
+    from history as h
+    left join {{ ref('complaint_version') }} as v
+        on v.feed = h.feed and v.case_id = h.case_id and v.version_number = h.last_of_first_spell
+),
+
+severity as (
+    -- Levels of one scheme only are compared; a feed whose words belong to two schemes takes the first by name.
+    select feed, case_id, scheme_id, severity_level
+    from (
+        select
+            s.feed, s.case_id, m.scheme_id, max(m.level) as severity_level,
+            row_number() over (partition by s.feed, s.case_id order by m.scheme_id) as nth
+        from {{ ref('complaint_subject') }} as s
+        inner join {{ ref('complaint_word_map') }} as m
+            on m.feed = s.feed and m.dimension = 'severity' and m.source_text = s.severity_text and m.is_primary and m.is_mapped
+        group by s.feed, s.case_id, m.scheme_id
+    ) as levels
+    where nth = 1
+),
+
+jurisdiction as (
+    select facility_id, min(jurisdiction_code) as jurisdiction_code from {{ ref('unit_mapping') }} group by facility_id
+)
+
+select
+    f.feed, f.delivery_id, f.row_number, f.case_id, u.facility_id, u.unit_id, u.unit_key,
+    f.facility_code as source_facility_code,
+    f.unit_code as source_unit_code,
+    f.received_at,
+    {{ facility_date('f', 'received', 'u.time_zone', 'z.time_zone') }} as received_on,
+    f.event_on,
+    {%- for moment in ['acknowledged', 'interim_sent', 'responded', 'consent'] %}
+    f.{{ moment }}_at,
+    {{ facility_date('f', moment, 'u.time_zone', 'z.time_zone') }} as {{ moment }}_on,
+    {%- endfor %}
+    f.closed_at,
+    {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone') }} as closed_on,
+    coalesce(h.first_spell_closed_at, f.closed_at) as first_closed_at,
+    case
+        when h.first_spell_closed_at is null then {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone') }}
+        else {{ facility_date('h', 'first_spell_closed', 'u.time_zone', 'z.time_zone') }}
+    end as first_closed_on,
+    coalesce(h.is_closed, f.closed_at is not null) as is_closed,
+    coalesce(f.reopened_at, h.reopened_seen_at) as reopened_at,
+    case when f.reopened_at is not null then {{ facility_date('f', 'reopened', 'u.time_zone', 'z.time_zone') }}
+        else cast(h.reopened_seen_at as date) end as reopened_on,
+    -- The largest of what is known: the source's own count, a date of reopening, closed versions followed by open ones.
+    cast(case
+        when coalesce(f.reopen_count, 0) >= coalesce(h.n_reopenings, 0) and coalesce(f.reopen_count, 0) > 0 then f.reopen_count
+        when coalesce(h.n_reopenings, 0) > 0 then h.n_reopenings
+        when f.reopened_at is not null or f.status_code = 'reopened' then 1
+        else 0
+    end as integer) as reopen_count,
+    cast(coalesce(h.n_versions, 1) as integer) as n_versions,
+    f.feedback_type_code, f.status_code, f.channel_code, f.category_text, f.subcategory_text, f.severity_text,
+    s.scheme_id as severity_scheme_id,
+    cast(s.severity_level as integer) as severity_level,
+    f.outcome_code, f.complexity_code, f.handling_level_code,
+    coalesce(j.jurisdiction_code, 'us_cms') as jurisdiction_code,
+    f.acknowledgement_due_on, f.response_due_on,
+    f.is_resolved_on_spot,
+    case when f.needs_more_work then false else f.is_resolved_on_spot end as is_settled,
+    f.is_after_stay, f.is_routine_matter, f.is_consent_required, f.is_test, f.is_deleted, f.is_safety_alleged, f.is_response_requested,
+    f.is_billing, f.is_medicare_rights, f.has_written_attachment, f.is_escalated, f.is_grievance_flagged,
+    f.merged_into_case_id, f.linked_feed, f.linked_case_id, f.patient_id, f.complainant_id,
+    f.has_notice_contact, f.has_notice_steps, f.has_notice_results, f.has_notice_completion_date,
+    f.is_recovery_offered, f.is_recovery_accepted, f.recovery_kind_code, f.handling_satisfaction, f.narrative_length
+from filled as f
+left join {{ source('warehouse', 'feed') }} as z on z.feed = f.feed
+left join {{ ref('unit_lookup') }} as u
+    on u.feed = f.feed
+    and u.facility_code = coalesce(f.facility_code, '')
+    and u.unit_code = coalesce(f.unit_code, '')
+    and f.received_on between u.valid_from_on and u.valid_to_on
+left join closed_first as h on h.feed = f.feed and h.case_id = f.case_id
+left join severity as s on s.feed = f.feed and s.case_id = f.case_id
+left join jurisdiction as j on j.facility_id = u.facility_id
