@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from ingestion.strict_yaml import DefinitionError, load_model, load_with_lines
+from orchestration.definitions_data.chart_settings import Chart, ChartSettings, check_chart
 from orchestration.definitions_data.faults import Faults, definition_files
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import Id, Strict, Text, as_list
 
 Level = Literal["enterprise", "facility", "service_line", "unit"]
 Window = Literal["month", "quarter", "rolling_12_months"]
-Chart = Literal["run", "i", "u", "u_prime", "p", "p_prime", "none"]
 
 
 class Target(Strict):
@@ -76,11 +76,16 @@ class Kpi:
     label: str
     owner: str
     minimum_denominator: int
-    chart: str
+    chart_settings: ChartSettings
     levels: tuple[str, ...]
     windows: tuple[str, ...]
     targets: tuple[Target, ...] = ()
     path: Path | None = None
+
+    @property
+    def chart(self) -> str:
+        """The type of the control chart."""
+        return self.chart_settings.type
 
 
 def load_kpis(directory: Path, measures: Mapping[str, Measure], extra_dirs: Iterable[Path] = ()) -> dict[str, Kpi]:
@@ -146,13 +151,15 @@ def _of(file: KpiFile, measure: Measure, scope: Scope, faults: Faults) -> Kpi:
         faults.repeated(place, value or ())
     targets, place = said("target")
     _check_targets(targets or [], measure, place, faults)
+    chart, place = said("chart")
+    check_chart(chart, measure, place, faults)
     return Kpi(
         kpi_id=_kpi_id(file, measure),
         measure_id=measure.measure_id,
         label=file.label if file.label and len(file.scores) < 2 else measure.label,
         owner=file.owner,
         minimum_denominator=said("minimum_denominator")[0],
-        chart=said("chart")[0],
+        chart_settings=chart,
         levels=tuple(said("levels")[0] or ()),
         windows=tuple(said("windows")[0] or ()),
         targets=tuple(targets or ()),

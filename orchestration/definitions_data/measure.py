@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 # Said about the number, not part of it: a new wording is no new definition.
-_NOT_HASHED = {"label", "note", "standing", "examples", "path"}
+_NOT_HASHED = {"label", "note", "standing", "breaks", "examples", "path"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Measure:
     sections: section -> its items (source patient_means only).
     numerator_groups, denominator_groups: case kinds, encounter classes or disposition groups that count.
     valid_from_on, valid_to_on: discharge dates (answers, surveys) or received dates (cases), ends included.
+    breaks: first date and note of each stretch that is not fully comparable with what was before.
     """
 
     measure_id: str
@@ -53,12 +54,19 @@ class Measure:
     valid_from_on: date | None = None
     valid_to_on: date | None = None
     note: str | None = None
+    breaks: tuple[tuple[date, str], ...] = ()
     weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numerator_groups: tuple[str, ...] = ()
     denominator_groups: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     path: Path | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether numerator / denominator lies between 0 and 1, so that binomial limits hold."""
+        weights = [weight for by_answer in self.weights.values() for weight in by_answer.values()]
+        return self.statistic == "proportion" or bool(weights) and self.unit == "percent" and all(0 <= w <= 1 for w in weights)
 
     @property
     def definition_sha256(self) -> str:

@@ -78,6 +78,7 @@ def _common(file: MeasureFile, path: Path) -> dict:
         "note": " | ".join(notes) or None,
         "valid_from_on": file.valid.start if file.valid else None,
         "valid_to_on": file.valid.end if file.valid else None,
+        "breaks": tuple((item.start, item.note) for item in file.breaks),
         "path": path,
     }
 

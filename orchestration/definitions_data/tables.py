@@ -24,15 +24,21 @@ TABLES: dict[str, dict[str, str]] = {
         "source": "VARCHAR", "statistic": "VARCHAR", "instrument_family": "VARCHAR", "direction": "VARCHAR",
         "standing": "VARCHAR", "scale_factor": "DOUBLE", "interval_method": "VARCHAR", "numerator_rule": "VARCHAR",
         "denominator_rule": "VARCHAR", "valid_from_on": "DATE", "valid_to_on": "DATE", "note": "VARCHAR",
-        "definition_sha256": "VARCHAR", "measure_name": "VARCHAR",
+        "definition_sha256": "VARCHAR", "measure_name": "VARCHAR", "is_share": "BOOLEAN",
     },
     "measure_item": {"measure_id": "VARCHAR", "item_code": "VARCHAR"},
     "measure_weight": {"measure_id": "VARCHAR", "item_code": "VARCHAR", "answer": "TINYINT", "weight": "DOUBLE"},
     "measure_section": {"measure_id": "VARCHAR", "section_code": "VARCHAR"},
     "measure_encounter_class": {"measure_id": "VARCHAR", "encounter_class": "VARCHAR"},
+    "measure_break": {"measure_id": "VARCHAR", "start_on": "DATE", "note": "VARCHAR"},
     "kpi": {
         "kpi_id": "VARCHAR", "measure_id": "VARCHAR", "label": "VARCHAR", "owner": "VARCHAR",
-        "minimum_denominator": "BIGINT", "chart": "VARCHAR",
+        "minimum_denominator": "BIGINT", "chart": "VARCHAR", "rule_set": "VARCHAR",
+        "screen_mr": "BOOLEAN", "laney_floor": "BOOLEAN", "funnel": "VARCHAR",
+    },
+    "kpi_chart_event": {
+        "kpi_id": "VARCHAR", "event": "VARCHAR", "event_on": "DATE", "facility_id": "VARCHAR", "unit_id": "VARCHAR",
+        "reason": "VARCHAR", "decided_by": "VARCHAR",
     },
     "kpi_level": {"kpi_id": "VARCHAR", "level": "VARCHAR"},
     "kpi_window": {"kpi_id": "VARCHAR", "period_grain": "VARCHAR"},
@@ -95,7 +101,7 @@ def _below(directories: Iterable[Path], name: str) -> list[Path]:
 def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi]) -> Iterator[tuple]:
     if table == "measure":
         for m in measures:
-            values = {**vars(m), "measure_version": m.version, "definition_sha256": m.definition_sha256}
+            values = {**vars(m), "measure_version": m.version, "definition_sha256": m.definition_sha256, "is_share": m.is_share}
             yield tuple(values[column] for column in TABLES[table])
     elif table == "measure_item":
         yield from ((m.measure_id, item) for m in measures if m.source == "answers" for item in m.weights)
@@ -107,14 +113,24 @@ def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi]) -> Itera
         yield from ((m.measure_id, section) for m in measures for section in m.sections)
     elif table == "measure_encounter_class":
         yield from ((m.measure_id, name) for m in measures if m.source == "cases" for name in m.denominator_groups)
+    elif table == "measure_break":
+        yield from ((m.measure_id, *one) for m in measures for one in m.breaks)
     elif table == "kpi":
-        yield from (tuple(vars(kpi)[column] for column in TABLES[table]) for kpi in kpis)
+        yield from (_kpi_row(kpi) for kpi in kpis)
+    elif table == "kpi_chart_event":
+        yield from ((kpi.kpi_id, *event) for kpi in kpis for event in kpi.chart_settings.events())
     elif table == "kpi_level":
         yield from ((kpi.kpi_id, level) for kpi in kpis for level in kpi.levels)
     elif table == "kpi_window":
         yield from ((kpi.kpi_id, window) for kpi in kpis for window in kpi.windows)
     elif table == "kpi_target":
         yield from ((kpi.kpi_id, t.value, t.start, t.end, t.reason) for kpi in kpis for t in kpi.targets)
+
+
+def _kpi_row(kpi: Kpi) -> tuple:
+    chart = kpi.chart_settings
+    values = {**vars(kpi), **vars(chart), "chart": chart.type, "rule_set": chart.rule_set}
+    return tuple(values[column] for column in TABLES["kpi"])
 
 
 def _write_parquet(rows: dict[str, list[tuple]], out_dir: Path) -> None:

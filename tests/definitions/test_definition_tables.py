@@ -41,7 +41,8 @@ def test_files_columns_and_types(con: duckdb.DuckDBPyConnection, written: Path) 
     for table, columns in TABLES.items():
         described = con.execute(f"DESCRIBE {table}").fetchall()
         assert {row[0]: row[1] for row in described} == columns
-        assert con.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 0
+        n_rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        assert (n_rows == 0) == (table == "kpi_chart_event"), table  # a site decides about its charts; nothing is shipped decided
 
 
 def test_keys_are_unique_and_parents_exist(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,42 @@
+"""Charts of many series that do not all ask for the same: one table of points, one table of settings.
+
+Belongs here: one call of control_chart per setting, laid out as one table. Does not belong here: the charts (control.py), where the settings
+come from.
+"""
+import numpy as np
+
+from methods.control import control_chart
+
+OPTIONS = ("chart", "kind", "rules", "direction", "scale", "every", "screen_mr", "laney_floor", "is_value")
+_MARKS = ("is_frozen", "is_new_part", "is_left_out")
+
+
+def charts_by_setting(points, settings, *, series="series", period="period"):
+    """Limits and signals of all series; Arrow table as control_chart's, with `setting` first, ordered by setting, series, period.
+
+    points: Arrow table, one row per series and period: setting, `series`, `period`, value, numerator, denominator, target, and the marks
+    is_frozen (in the baseline), is_new_part (a new part starts here), is_left_out (true/false; a mark that is nowhere true costs nothing).
+    settings: list of dicts with `setting` and the OPTIONS; is_value charts `value` as it is instead of numerator / denominator.
+    Raises what control_chart raises, with the setting named.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    which = np.asarray(points.column("setting").combine_chunks())
+    order = None if (which[1:] >= which[:-1]).all() else np.argsort(which, kind="stable")
+    if order is not None:
+        points, which = points.take(pa.array(order)), which[order]
+    tables = []
+    for setting in sorted(settings, key=lambda one: one["setting"]):
+        number = setting["setting"]
+        start, end = np.searchsorted(which, [number, number + 1])
+        mine = points.slice(start, end - start)
+        marks = [name if pc.any(mine.column(name)).as_py() else None for name in _MARKS]
+        options = {key: setting[key] for key in OPTIONS if key != "is_value"}
+        is_plain = setting["is_value"] or options["chart"] in ("c", "g", "t")
+        try:
+            found = control_chart(mine, unit=series, period=period, freeze=marks[0], rebase=marks[1], exclude=marks[2], target="target",
+                                  value="value" if setting["is_value"] else None, denominator=None if is_plain else "denominator", **options)
+        except ValueError as error:
+            raise ValueError(f"setting {options}: {error}") from None
+        tables.append(found.add_column(0, "setting", pa.array(np.full(len(found), number, np.int32))))
+    return pa.concat_tables(tables, promote_options="none") if tables else None

@@ -1,0 +1,185 @@
+"""kpi_trend, kpi_signal and kpi_funnel against qicharts2, NHSRplotthedots and R, through the whole build.
+
+Belongs here: the numbers of the marts. Does not belong here: formulas over arrays (tests/methods), the scenario (charted.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.dbt import charted
+from tests.dbt.warehouse import Input, Warehouse, day
+
+FREEZE = "freeze: {until: 2022-12-31, reason: baseline, decided_by: board}"
+REBASE = "rebase: [{from: 2023-07-01, reason: new process, decided_by: board}]"
+CHARTS = {"c": "c", "i": "i", "ip": "ip", "run": "run", "u": "u", "up": "u_prime"}
+LINES = (("y", "value"), ("cl", "centre"), ("lcl", "lcl"), ("lcl95", "lcl95"), ("ucl95", "ucl95"), ("ucl", "ucl"))
+COUNTS = ("n_useful", "longest_run", "longest_run_max", "n_crossings", "n_crossings_min")
+
+
+def kpis() -> dict[str, tuple[str, str, float]]:
+    """Every chart of the oracle as a KPI: name -> (type, further keys, target)."""
+    found = {}
+    for screen in ("TRUE", "FALSE"):
+        for theirs, ours in CHARTS.items():
+            found[f"q_{theirs}_{screen.lower()}"] = (ours, f"screen_mr: {screen.lower()}", 4.0)
+        for theirs in ("i", "u", "up"):
+            found[f"q_{theirs}_{screen.lower()}_freeze"] = (CHARTS[theirs], f"screen_mr: {screen.lower()}, {FREEZE}", 4.0)
+            found[f"q_{theirs}_{screen.lower()}_part"] = (CHARTS[theirs], f"screen_mr: {screen.lower()}, {REBASE}", 4.0)
+    for target in (1.5, 4.0, 9.0):
+        found[f"nhs_{target:g}".replace(".", "_")] = ("xmr", "rules: nhs", target)
+    found["nhs_unscreened"] = ("xmr", "screen_mr: false", 4.0)
+    found["nhs_fixed"] = ("xmr", FREEZE, 4.0)
+    found["nhs_rebased"] = ("xmr", REBASE, 4.0)
+    found["excluded"] = ("u", "exclude: [{period: 2023-03-15, reason: flood, decided_by: board, facility: common}]", 4.0)
+    found["automatic"] = ("auto", "rules: anhoej", 4.0)
+    found["automatic_nhs"] = ("auto", "rules: nhs", 4.0)
+    found["zones"] = ("i", "rules: western_electric", 4.0)
+    return found
+
+
+@pytest.fixture(scope="module")
+def charts(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Warehouse:
+    """The oracle's 36 months of four facilities, charted in every way."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("charts"), charted.feeds())
+    given = Input(warehouse.input, charted.feeds())
+    counts = charted.counts_of_oracle(shared / "oracles/spc/monthly_input.csv")
+    charted.organisation(given, sorted({row[0] for row in counts}), "2021-01-01")
+    charted.deliver(given, counts, "2025-01-05")
+    given.write()
+    charted.define(warehouse.root / "own", warehouse.input / "definitions", kpis())
+    charted.build(warehouse, "kpi_trend", "kpi_signal", "kpi_funnel")
+    return warehouse
+
+
+def oracle(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def number(text: str) -> float | None:
+    return None if text in ("", "NA") else float(text)
+
+
+def test_trends_agree_with_qicharts2(charts: Warehouse, shared: Path) -> None:
+    found = {(row["kpi_id"], row["facility_id"], str(row["period_start_on"])): row for row in charts.rows("select * from marts.kpi_trend")}
+    n_rows = 0
+    for row in oracle(shared / "oracles/spc/monthly_expected_qicharts2.csv"):
+        if row["chart"] in ("p", "pp"):      # complaints per 1,000 encounters are no shares
+            continue
+        way = "".join(("_freeze" if row["freeze"] == "12" else "", "_part" if row["part"] == "18" else ""))
+        ours = found[f"q_{row['chart']}_{row['screenedmr'].lower()}{way}", row["series"], row["month"]]
+        for theirs, column in LINES:
+            wanted = number(row[theirs])
+            if row["chart"] == "c" and wanted is not None:
+                wanted /= 1000
+            if theirs in ("lcl", "lcl95", "ucl95", "ucl") and row["chart"] == "run":
+                wanted = None
+            assert ours[column] == (None if wanted is None else pytest.approx(wanted, rel=1e-9)), (row, column)
+        assert (ours["is_outside"], ours["runs_signal"]) == (row["sigma_signal"] == "TRUE", row["runs_signal"] == "TRUE"), row
+        assert [ours[name] for name in COUNTS] == [int(row[name]) for name in COUNTS]
+        n_rows += 1
+    assert n_rows == 2736 - 2 * 2 * 144
+
+
+def test_trends_and_icons_agree_with_nhsrplotthedots(charts: Warehouse, shared: Path) -> None:
+    found = {(row["kpi_id"], row["facility_id"], str(row["period_start_on"])): row for row in charts.rows("select * from marts.kpi_trend")}
+    signal = {(row["kpi_id"], row["facility_id"]): row for row in charts.rows("select * from marts.kpi_signal")}
+    n_rows = 0
+    for row in oracle(shared / "oracles/spc/monthly_expected_plotthedots.csv"):
+        if row["improvement_direction"] != "decrease":      # complaint rates have one direction
+            continue
+        fixed, rebased = number(row["fix_after_n_points"]), row["rebase"] not in ("", "NA")
+        if fixed:
+            name = "nhs_fixed"
+        elif rebased:
+            name = "nhs_rebased"
+        elif row["screen_outliers"] == "FALSE":
+            name = "nhs_unscreened"
+        else:
+            name = f"nhs_{float(row['target']):g}".replace(".", "_")
+        ours = found[name, row["series"], row["month"]]
+        for theirs, column in (("y", "value"), ("mean", "centre"), ("lpl", "lcl"), ("upl", "ucl")):
+            assert ours[column] == pytest.approx(float(row[theirs]), rel=1e-9)
+        assert (ours["label"], ours["point_type"]) == (row["special_cause_type"], row["point_type"]), row
+        assert ours["is_outside"] == (row["outside_limits"] == "TRUE")
+        if number(row["target"]) is not None and row["month"] == "2024-12-01":
+            assert signal[name, row["series"]]["assurance"] == row["assurance"]
+            kind = row["point_type"].removeprefix("special_cause_")
+            assert signal[name, row["series"]]["variation"].startswith(kind)
+        n_rows += 1
+    assert n_rows == 36 * 10
+
+
+def test_a_missing_month_is_a_null_point_with_its_reason(charts: Warehouse) -> None:
+    rows = charts.rows("select * from marts.kpi_trend where kpi_id = 'q_u_true' and facility_id = 'gap' order by point")
+    assert [row["point"] for row in rows] == list(range(1, 37))
+    gap = [row for row in rows if row["value"] is None]
+    assert [(str(row["period_start_on"]), row["reason"]) for row in gap] == [("2022-07-01", "DENOMINATOR_MISSING"), ("2022-08-01", "DENOMINATOR_MISSING")]
+    assert all(row["lcl"] is None and row["ucl"] is None and row["centre"] is not None and row["signal"] == "none" for row in gap)
+    assert {row["n_base"] for row in rows} == {34}
+
+
+def test_every_limit_row_says_what_it_rests_on(charts: Warehouse) -> None:
+    frozen = charts.rows("select distinct base_from_on, base_to_on, n_base, limits_status, screen_mr, rule_set from marts.kpi_trend "
+                         "where kpi_id = 'q_u_false_freeze' and facility_id = 'step'")
+    assert frozen == [{"base_from_on": day("2022-01-01"), "base_to_on": day("2022-12-01"), "n_base": 12, "limits_status": "full",
+                       "screen_mr": False, "rule_set": "anhoej"}]
+    assert charts.row("select count(*) as n from marts.kpi_trend where kpi_id = 'q_u_false_freeze' and facility_id = 'step' and is_frozen")["n"] == 12
+    parts = charts.rows("select phase, part_reason, period_start_on from marts.kpi_trend where kpi_id = 'q_u_true_part' and facility_id = 'step' "
+                        "and part_reason is not null")
+    assert parts == [{"phase": 2, "part_reason": "new process (decided by board)", "period_start_on": day("2023-07-01")}]
+    left_out = charts.rows("select facility_id, period_start_on, exclusion_reason, is_base, n_excluded, value is not null as is_shown "
+                           "from marts.kpi_trend where kpi_id = 'excluded' and is_excluded")
+    assert left_out == [{"facility_id": "common", "period_start_on": day("2023-03-01"), "exclusion_reason": "flood (decided by board)",
+                         "is_base": False, "n_excluded": 1, "is_shown": True}]
+
+
+def test_auto_takes_the_documented_chart_and_rules_are_never_mixed(charts: Warehouse) -> None:
+    found = charts.rows("select distinct kpi_id, chart, rule_set from marts.kpi_trend where kpi_id like 'automatic%' or kpi_id = 'zones' order by all")
+    assert [tuple(row.values()) for row in found] == [
+        ("automatic", "u_prime", "anhoej"), ("automatic_nhs", "xmr", "nhs"), ("zones", "i", "western_electric")]
+    told = charts.rows("select explanation from marts.kpi_signal where kpi_id = 'zones'")
+    assert len(told) == 4 and all("Rule set unverified" in row["explanation"] for row in told)
+
+
+def test_signal_says_since_when_and_why(charts: Warehouse) -> None:
+    row = charts.row("select * from marts.kpi_signal where kpi_id = 'q_u_true_freeze' and facility_id = 'step'")
+    trend = charts.rows("select * from marts.kpi_trend where kpi_id = 'q_u_true_freeze' and facility_id = 'step' order by point")
+    assert (row["variation"], row["signal"]) == ("improvement_low", trend[-1]["signal"])
+    last = trend[-row["n_signal_points"]:]
+    assert last[0]["period_start_on"] == row["signal_since_on"] and {point["point_type"] for point in last} == {"special_cause_improvement"}
+    assert trend[-row["n_signal_points"] - 1]["point_type"] != "special_cause_improvement"
+    assert row["explanation"].startswith("Signal, improvement: low values by rule ") and str(row["signal_since_on"]) in row["explanation"]
+    assert row["target_distance"] == row["target"] - row["value"]
+
+
+def test_funnels_agree_with_r(tmp_path: Path, shared: Path) -> None:
+    folder = shared / "oracles/funnel"
+    counts = [(row["facility"], day("2024-12-01"), int(row["encounters"]), int(row["complaints"])) for row in oracle(folder / "funnel_input.csv")]
+    warehouse = Warehouse(tmp_path, charted.feeds())
+    given = Input(warehouse.input, charted.feeds())
+    charted.organisation(given, [row[0] for row in counts], "2021-01-01")
+    charted.deliver(given, counts, "2025-01-05")
+    given.write()
+    charted.define(tmp_path / "own", warehouse.input / "definitions", {
+        "plain": ("u", "funnel: exact", 4.0), "dispersed": ("u", "funnel: adjusted", 4.0), "without": ("u", "funnel: none", 4.0)})
+    charted.build(warehouse, "kpi_funnel")
+    found = {(row["kpi_id"], row["facility_id"]): row for row in warehouse.rows("select * from marts.kpi_funnel")}
+    assert len(found) == 24 * 4 and {name for name, _ in found} == {"plain", "dispersed", "complaint_rate", "grievance_rate"}
+    summary = next(row for row in oracle(folder / "funnel_summary.csv") if row["method"] == "natural_scale_rate")
+    for row in oracle(folder / "funnel_expected_natural_scale.csv"):
+        plain, dispersed = found["plain", row["facility"]], found["dispersed", row["facility"]]
+        for tail, theirs in (("lcl998", "lo998"), ("lcl95", "lo95"), ("ucl95", "hi95"), ("ucl998", "hi998")):
+            assert plain[f"exact_{tail}"] == pytest.approx(float(row[f"spiegel_{theirs}"]), rel=1e-9)
+            assert plain[tail] == max(plain[f"exact_{tail}"], 0.0)
+            assert dispersed[tail] == dispersed[f"adjusted_{tail}"] == pytest.approx(float(row[f"od_add_{theirs}"]), rel=1e-9)
+        for ours, theirs in (("z", "z_unadj"), ("z_winsorised", "z_wins"), ("z_adjusted", "z_od_additive")):
+            assert dispersed[ours] == pytest.approx(float(row[theirs]), rel=1e-9)
+        assert dispersed["phi"] == pytest.approx(float(summary["phi"]), rel=1e-9)
+        assert dispersed["tau2"] == pytest.approx(float(summary["tau2"]), rel=1e-9)
+        is_high, is_low = plain["value"] > plain["ucl95"], plain["value"] < plain["lcl95"]
+        assert (plain["flag"] == "none", plain["is_better"]) == (not (is_high or is_low), None if not (is_high or is_low) else is_low)
