@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ingestion.cadence import CADENCE_DAYS
 from ingestion.kinds import KINDS, PROVENANCE, Column
-from orchestration.definitions_data.tables import TABLES
 from orchestration.dbt_instruments import Item, family_instruments, family_items, known_families
+from orchestration.definitions_data.tables import TABLES
 
 if TYPE_CHECKING:
     from ingestion.feed import Feed
