@@ -120,7 +120,7 @@ def _choose(feed: Feed, headers: list[str]) -> tuple[dict, list[str]]:
     absent: list[str] = []
     for name, spec in feed.columns.items():
         wanted = [present.get(one.casefold()) for one in (spec.join or spec.source)]
-        found = (wanted if all(wanted) else []) if spec.join else [one for one in wanted if one][:1]
+        found = (wanted if all(wanted) else []) if spec.join else list(dict.fromkeys(one for one in wanted if one))
         if not found and not spec.optional:
             absent.append(" or ".join(spec.source) or " and ".join(spec.join))
         chosen[name] = (spec, found or None)

@@ -129,10 +129,19 @@ def _struct(fault: Fault) -> str:
 def _text(spec: ColumnSpec, headers: list[str] | None) -> str:
     if not headers:
         return literal(spec.default) if spec.default is not None else "null::varchar"
-    if len(headers) == 1:
-        text = f"nullif(trim({identifier(headers[0])}), '')"
-        return f"coalesce({text}, {literal(spec.default)})" if spec.default is not None else text
-    return "(" + f" || {literal(spec.separator)} || ".join(f"nullif(trim({identifier(h)}), '')" for h in headers) + ")"
+    parts = [_cell(header, spec) for header in headers]
+    if spec.join:
+        return "(" + f" || {literal(spec.separator)} || ".join(parts) + ")"
+    # Of several headers that a file has, the first one filled in the row.
+    parts += [literal(spec.default)] if spec.default is not None else []
+    return f"coalesce({', '.join(parts)})" if len(parts) > 1 else parts[0]
+
+
+def _cell(header: str, spec: ColumnSpec) -> str:
+    text = identifier(header)
+    if spec.strip:
+        text = f"regexp_replace({text}, {literal(spec.strip)}, '', 'g')"
+    return f"nullif(trim({text}), '')"
 
 
 def _without_reasons(spec: ColumnSpec, text: str) -> str:
@@ -159,22 +168,29 @@ def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
         return (f"case when lower({text}) in ('1', 'y', 'yes', 't', 'true') then true "
                 f"when lower({text}) in ('0', 'n', 'no', 'f', 'false') then false end"), "bad_boolean"
     if spec.type == "date":
-        return f"try_strptime({text}, {_formats(spec)})::date", "bad_date"
+        return f"try_strptime({text}, {_formats(spec.formats)})::date", "bad_date"
     if spec.type == "timestamp":
         return _timestamp(spec, text, feed), "bad_timestamp"
     return text, "bad_text"
 
 
 def _timestamp(spec: ColumnSpec, text: str, feed: Feed) -> str:
-    """The moment in UTC. A format with an offset (%z) says it itself, others are local or declared as UTC."""
-    parsed = f"try_strptime({text}, {_formats(spec)})"
-    if any("%z" in one for one in spec.formats):
-        return f"({parsed} at time zone 'UTC')"
-    return parsed if spec.utc else f"(({parsed} at time zone {literal(feed.time_zone)}) at time zone 'UTC')"
+    """The moment in UTC. A format with an offset (%z) or a final Z says it itself, others are local or declared as UTC."""
+    zoned = [one for one in spec.formats if "%z" in one]
+    utc = [one for one in spec.formats if one not in zoned and (spec.utc or one.endswith("Z"))]
+    local = [one for one in spec.formats if one not in zoned and one not in utc]
+    readings = []
+    if zoned:
+        readings.append(f"(try_strptime({text}, {_formats(zoned)}) at time zone 'UTC')")
+    if utc:
+        readings.append(f"try_strptime({text}, {_formats(utc)})")
+    if local:
+        readings.append(f"((try_strptime({text}, {_formats(local)}) at time zone {literal(feed.time_zone)}) at time zone 'UTC')")
+    return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
 
 
-def _formats(spec: ColumnSpec) -> str:
-    return "[" + ", ".join(literal(one) for one in spec.formats) + "]"
+def _formats(formats: list[str]) -> str:
+    return "[" + ", ".join(literal(one) for one in formats) + "]"
 
 
 def _code(value: str | bool | int) -> str:

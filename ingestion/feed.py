@@ -41,6 +41,7 @@ class ColumnSpec(Strict):
     source: Annotated[list[str], _as_list] = Field(default_factory=list, alias="from")
     join: list[str] = Field(default_factory=list)
     separator: str = ""
+    strip: str | None = None
     type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
     formats: Annotated[list[str], _as_list] = Field(default_factory=list)
     utc: bool = False
@@ -59,6 +60,17 @@ class ColumnSpec(Strict):
     @classmethod
     def _text_keys(cls, value: Any) -> Any:
         return {str(key): item for key, item in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("strip")
+    @classmethod
+    def _is_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if any(mark in (value or "") for mark in ("(?=", "(?!", "(?<=", "(?<!")):
+            raise ValueError("look-around is not known to the engine; write what to take away")
+        return value
 
     @model_validator(mode="after")
     def _is_whole(self) -> ColumnSpec:
@@ -88,7 +100,7 @@ class Items(Strict):
 class Format(Strict):
     """How the bytes are laid out; the reader named by `type` understands the keys of its kind."""
 
-    type: Literal["delimited", "workbook", "xml", "ndjson"]
+    type: Literal["delimited", "workbook", "xml", "ndjson", "hl7v2"]
     delimiter: str = ","
     quote: str | None = '"'
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"

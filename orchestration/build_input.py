@@ -23,6 +23,8 @@ from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.sql import literal
+from orchestration.encounter_settings import write_encounter_settings
+from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -48,6 +50,7 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     known = read_catalogue(home, feeds, as_of) if deliveries is None else deliveries
     lines = [f"code {code_version()}", f"as of {as_of or 'now'}"]
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
+    lines.append(f"encounters {load_settings(home).encounters.fingerprint()}")
     lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     used = [d for d in known if d.status == "accepted"]
@@ -70,6 +73,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
     with duckdb.connect() as con:
         _write_catalogue(con, deliveries, feeds, fresh)
         _write_run(con, plan, fresh)
+        write_encounter_settings(con, load_settings(home).encounters, fresh)
     write_definitions(DBT_SOURCE, fresh / "definitions")
     shutil.rmtree(home.input, ignore_errors=True)
     fresh.rename(home.input)

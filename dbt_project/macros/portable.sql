@@ -114,3 +114,6 @@ select {{ key }}, cast(unnest(generate_series({{ first }}, {{ last }}, interval 
 
 {# 1 is Monday, 7 is Sunday. #}
 {% macro iso_weekday(day) %}extract(isodow from {{ day }}){% endmacro %}
+
+{# A moment and a number of hours, fractions kept to the minute. #}
+{% macro add_hours(moment, hours) %}{{ dbt.dateadd('minute', 'cast(60 * ' ~ hours ~ ' as integer)', moment) }}{% endmacro %}

@@ -7,7 +7,7 @@ with repeated as (
     from (select 1 from {{ ref('quarantine') }} group by delivery_id, row_number, fault_number having count(*) > 1)
     union all
     select 'fct_encounter' as what, count(*) as n
-    from (select 1 from {{ ref('fct_encounter') }} group by delivery_id, row_number having count(*) > 1)
+    from (select 1 from {{ ref('fct_encounter') }} group by delivery_id, row_number, part_number having count(*) > 1)
     union all
     select 'kpi_month' as what, count(*) as n
     from (select 1 from {{ ref('kpi_month') }} group by kind, measure_id, entity_number, month_number having count(*) > 1)

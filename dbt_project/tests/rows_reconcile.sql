@@ -21,7 +21,7 @@ kept as (
     select feed, count(*) as n from {{ ref('fct_survey') }} group by feed
     {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark'] %}
     union all
-    select feed, count(*) from {{ ref(model) }} group by feed
+    select feed, count(*) from {{ ref(model) }}{{ ' where part_number = 1' if model == 'fct_encounter' }} group by feed
     {%- endfor %}
 )
 

@@ -8,6 +8,8 @@
     'scale_answer': ['scale_id', 'answer'],
     'disposition': ['program_code', 'disposition_code'],
     'encounter_class_map': ['source_system', 'source_code'],
+    'encounter_class_option': ['source_system', 'source_code'],
+    'hl7_event': ['event_code'],
     'footnote': ['file_family', 'footnote_code'],
     'garwood_limit': ['confidence', 'n_events'],
     'public_measure_map': ['public_measure_id'],

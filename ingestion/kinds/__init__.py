@@ -17,7 +17,7 @@ from ingestion.kinds.complaint import (
     COMPLAINT_WORD,
     TIMELINESS_RULE,
 )
-from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT
+from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT, ENCOUNTER_EVENT
 from ingestion.kinds.reference import BENCHMARK, ORG_UNIT
 from ingestion.kinds.survey import SURVEY
 
@@ -35,6 +35,7 @@ KINDS: dict[str, Columns] = {
     "timeliness_rule": TIMELINESS_RULE,
     "encounter_count": ENCOUNTER_COUNT,
     "encounter": ENCOUNTER,
+    "encounter_event": ENCOUNTER_EVENT,
     "org_unit": ORG_UNIT,
     "benchmark": BENCHMARK,
 }

@@ -1,4 +1,4 @@
-"""Columns of feeds about encounters, counted or one by one.
+"""Columns of feeds about encounters: counted, one by one, or as the messages that make them.
 
 Belongs here: names, types and meanings of canonical columns.
 Does not belong here: anything about a single vendor (feeds/).
@@ -27,4 +27,20 @@ ENCOUNTER: Columns = {
     **moment("start", "the encounter began", True),
     **moment("end", "the encounter ended"),
     "part_of_id": Column(TEXT, "Keyed hash of the visit this one is a part of"),
+}
+
+ENCOUNTER_EVENT: Columns = {
+    "message_id": Column(TEXT, "Number of the message in the sending system", True),
+    "sender_code": Column(TEXT, "Sending system"),
+    "group_number": Column(INTEGER, "Running number of the patient in a message about several"),
+    "event_code": Column(TEXT, "Trigger event as HL7 writes it (A01 admit, A03 discharge ...)", True),
+    **moment("event", "the event was recorded", True),
+    **moment("message", "the message was made"),
+    "encounter_id": Column(TEXT, "Keyed hash of the visit number"),
+    "patient_id": Column(TEXT, "Keyed hash of the patient's record number"),
+    "merged_patient_id": Column(TEXT, "Keyed hash of the record number that a merge gives up"),
+    **PLACE,
+    "class_code": Column(TEXT, "Patient class as the vendor writes it"),
+    **moment("start", "the visit began"),
+    **moment("end", "the visit ended"),
 }

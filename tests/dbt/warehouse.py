@@ -20,6 +20,7 @@ from orchestration import definitions_data
 from orchestration.dbt_files import delivered_columns, has_free_text
 from orchestration.dbt_instruments import family_items
 from orchestration.dbt_render import PROJECT_DIR, render
+from orchestration.encounter_settings import EncounterSettings, write_encounter_settings
 
 FAULTS = 'struct(rule varchar, "column" varchar, masked varchar)[]'
 
@@ -48,6 +49,7 @@ class Input:
         self.root, self.feeds = root, {one.feed: one for one in feeds}
         self.deliveries: list[dict[str, Any]] = []
         self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.encounters = EncounterSettings()
 
     def delivery(self, feed: str, on: str, rows: list[dict[str, Any]], sequence: int = 0, status: str = "accepted") -> str:
         """Add a delivery made at `on` (UTC); `problems` and `warnings` of a row are lists of (rule, column, masked)."""
@@ -117,6 +119,7 @@ class Input:
               [vars(one) for one in self.feeds.values()], self.root / "feed.parquet")
         _copy(con, {"run_id": text, "started_at": "TIMESTAMP", "code_version": text, "as_of_on": "DATE"},
               [{"run_id": "run-1"}], self.root / "run.parquet")
+        write_encounter_settings(con, self.encounters, self.root)
 
 
 class Warehouse:

@@ -21,6 +21,8 @@ KEYS = {
     "complaint_word": ("dimension", "source_feed", "source_text", "source_subtext", "scheme_id"),
     "disposition": ("program_code", "disposition_code"),
     "encounter_class_map": ("source_system", "source_code"),
+    "encounter_class_option": ("source_system", "source_code"),
+    "hl7_event": ("event_code",),
     "footnote": ("file_family", "footnote_code"),
     "garwood_limit": ("confidence", "n_events"),
     "grievance_rule": ("rule_number",),

@@ -151,9 +151,16 @@ def test_encounter_classes(reference, seed) -> None:
     expected = {(row["source"], row["source_code"], row["conformed_class"], row["standing"])
                 for row in reference("encounter_class_map") if row["source"] in ("synthea", "tuva_group")}  # fmt: skip
     expected |= {("fhir", row["code"], row["conformed_class"], row["standing"]) for row in reference("fhir_encounter_class")}
+    expected |= {("hl7", row["code"], row["conformed_class"], row["standing"]) for row in reference("hl7_0004_patient_class")}
     mine = {tuple(row.values()) for row in seed("encounter_class_map")}
-    assert {row for row in mine if row[0] != "*"} == expected
+    assert {row for row in mine if row[0] not in ("*", "epic")} == expected
     assert {row[3] for row in mine if row[0] == "*"} == {"product-defined"}
+    assert {row[3] for row in mine if row[0] == "epic"} == {"unverified"}  # codes of a site, not of the vendor
+
+
+def test_hl7_events(reference, seed) -> None:
+    mine = {row["event_code"]: row["standing"] for row in seed("hl7_event")}
+    assert mine == {row["event"]: row["standing"] for row in reference("hl7_adt_events")} != {}
 
 
 def test_sample_files_use_known_classes(shared: Path, seed) -> None:

@@ -1,5 +1,6 @@
 -- Which months of encounters can be trusted: every facility and class from the first month it was seen to the newest
 -- month that any encounter delivery holds, or to the facility's closing.
+-- A home may name the feeds it expects (settings.yml); then each of them must have spoken of the month.
 -- A month of counts is complete when the newest delivery that holds it came after the month's end. Daily and visit
 -- feeds are complete when any delivery of the facility came after the month's end: a rare class need not occur.
 with record as (
@@ -75,12 +76,56 @@ reach as (
     group by s.facility_id, s.encounter_class, r.month_start_on
 ),
 
+-- Feeds that the home expects: those without a whole month.
+spoken as (
+    select r.feed, r.facility_id, r.encounter_class, r.month_start_on
+    from record as r
+    where r.rule in ('COUNTED', 'OTHER_FEED_PREFERRED')
+    group by r.feed, r.facility_id, r.encounter_class, r.month_start_on
+    having max(case when r.is_partial then 1 else 0 end) = 0
+        and (max(case when r.grain <> 'month' then 1 else 0 end) = 1
+            or cast(max(r.delivered_at) as date) > {{ month_end('r.month_start_on') }})
+),
+
+unmet as (
+    select x.facility_id, x.encounter_class, m.month_start_on, {{ dbt.listagg("x.feed", "', '", "order by x.feed") }} as missing_feeds
+    from {{ source('warehouse', 'encounter_expected') }} as x
+    inner join (select distinct month_start_on from counted) as m
+        on m.month_start_on between {{ month_start('x.from_on') }} and x.to_on
+    left join spoken as k
+        on k.feed = x.feed and k.facility_id = x.facility_id and k.encounter_class = x.encounter_class
+        and k.month_start_on = m.month_start_on
+    left join (
+        select facility_id, feed, month_start_on from running
+        where cast(last_delivered_at as date) > {{ month_end('month_start_on') }}
+    ) as r on r.facility_id = x.facility_id and r.feed = x.feed and r.month_start_on = m.month_start_on
+    where k.feed is null and r.feed is null
+    group by x.facility_id, x.encounter_class, m.month_start_on
+),
+
+-- Where nothing is configured, the feeds that counted the facility and class so far are the ones to ask.
+usual as (
+    select facility_id, encounter_class, {{ dbt.listagg("feed", "', '", "order by feed") }} as missing_feeds
+    from (select distinct facility_id, encounter_class, feed from seen) as feeds
+    group by facility_id, encounter_class
+),
+
+required as (
+    select facility_id, encounter_class, month_start_on from expected
+    union
+    select u.facility_id, u.encounter_class, u.month_start_on
+    from unmet as u cross join last_month as l
+    where u.month_start_on <= l.month_start_on
+),
+
 judged as (
     select
         e.facility_id, e.encounter_class, e.month_start_on,
+        coalesce(u.missing_feeds, y.missing_feeds) as asked_feeds,
         coalesce(d.n_encounters, 0) as n_encounters,
         case when d.is_monthly = 1 then d.last_delivered_at else r.last_delivered_at end as last_delivered_at,
         case
+            when u.missing_feeds is not null and coalesce(d.is_partial, 0) = 0 then 'EXPECTED_FEED_MISSING'
             when d.is_partial = 1 then 'PARTIAL'
             when n.facility_id is not null then 'NOT_REPORTED'
             when d.facility_id is null and r.facility_id is null then 'NOT_DELIVERED'
@@ -88,7 +133,10 @@ judged as (
                 > {{ month_end('e.month_start_on') }} then 'COMPLETE'
             else 'DELIVERED_BEFORE_MONTH_END'
         end as state
-    from expected as e
+    from required as e
+    left join unmet as u
+        on u.facility_id = e.facility_id and u.encounter_class = e.encounter_class and u.month_start_on = e.month_start_on
+    left join usual as y on y.facility_id = e.facility_id and y.encounter_class = e.encounter_class
     left join delivered as d
         on d.facility_id = e.facility_id and d.encounter_class = e.encounter_class and d.month_start_on = e.month_start_on
     left join not_reported as n
@@ -97,5 +145,9 @@ judged as (
         on r.facility_id = e.facility_id and r.encounter_class = e.encounter_class and r.month_start_on = e.month_start_on
 )
 
-select *, state = 'COMPLETE' as is_complete
-from judged
+select
+    j.facility_id, j.encounter_class, j.month_start_on, j.n_encounters, j.last_delivered_at, j.state,
+    j.state = 'COMPLETE' or s.missing_feed = 'rate_of_what_came' as is_complete,
+    case when j.state <> 'COMPLETE' then j.asked_feeds end as missing_feeds
+from judged as j
+cross join {{ source('warehouse', 'encounter_setting') }} as s
