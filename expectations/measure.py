@@ -174,7 +174,7 @@ from wanted left join everything using (delivery_id) left join fault using (deli
         if self.feed.kind not in _KINDS_WITH_CODES:
             return []
         specs = self.feed.columns
-        lists = {name for name, spec in specs.items() if spec.codes or spec.allowed}
+        lists = {name for name, spec in specs.items() if spec.has_codes or spec.allowed}
         return [name for name, kind in self.shape.items() if name not in _FREE_TO_CHANGE and
                 (name in lists or kind in ("TINYINT", "BOOLEAN") or name.endswith("_code"))]
 

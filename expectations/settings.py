@@ -46,9 +46,10 @@ EXTRA_TYPES = frozenset({
 
 # Columns in which a delivery names the facilities it speaks of: deliveries about other facilities are no measure for it.
 _PLACE_COLUMN = {"survey": "facility_code", "complaint": "facility_code", "encounter_count": "facility_code",
-                 "encounter": "facility_code", "encounter_event": "facility_code", "benchmark": "geography_level"}
+                 "encounter": "facility_code", "encounter_event": "facility_code", "benchmark": "geography_level",
+                 "answer_count": "facility_code"}
 _EVENT_COLUMN = {"survey": "discharge_on", "complaint": "received_on", "encounter_count": "period_start_on",
-                 "encounter": "start_on", "encounter_event": "event_on"}
+                 "encounter": "start_on", "encounter_event": "event_on", "answer_count": "period_start_on"}
 
 
 class SettingsError(DefinitionError):
@@ -147,5 +148,5 @@ def settings_of(feed: Feed) -> FeedExpectations:
 def columns_of(feed: Feed) -> set[str]:
     """Every column the raw Parquet of the feed can have."""
     items = {item for generation in (feed.items.generations if feed.items else ()) for item in generation.columns}
-    return set(KINDS[feed.kind]) | set(PROVENANCE) | set(feed.constants) | items | {
-        f"{name}_reason" for name, spec in feed.columns.items() if spec.missing}
+    return set(KINDS[feed.kind]) | set(PROVENANCE) | set(feed.constants) | set(feed.checked) | items | {
+        f"{name}_reason" for name, spec in feed.all_columns.items() if spec.missing}

@@ -13,14 +13,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.answers import ItemSource, items_of, told_apart
 from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql
 from ingestion.home import replacing
-from ingestion.instruments import MISSING_ANSWERS, permitted_answers
 from ingestion.readers import Refused, Source, open_source
+from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ingestion.feed import ColumnSpec, Feed
 
-READER_VERSION = "1"  # raise it when the same bytes and feed would give other raw Parquet
+READER_VERSION = "2"  # raise it when the same bytes and feed would give other raw Parquet
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def conform(
     with _connection(keys, database) as con:
         try:
             with open_source(con, landed, feed) as source:
-                columns, notes = _choose(feed, source.headers)
+                feed = feed.with_iso_dates() if source.is_iso_dated else feed
+                columns, notes = _choose(feed, source, order[0].date())
                 return _write(con, feed, source, columns, delivery_id, order, out, restricted_out,
                               [*source.notes, *notes])
         except Refused as refusal:
@@ -68,10 +70,10 @@ def conform(
 
 def empty_shape(feed: Feed, out: Path) -> None:
     """Write a raw Parquet of the feed with all its columns and no row."""
-    columns = {name: (spec, None) for name, spec in feed.columns.items()}
-    items = dict.fromkeys(_item_codes(feed))
+    columns = {name: (spec, None) for name, spec in feed.all_columns.items()}
+    items = {item: ItemSource(None) for item in items_of(feed)}
     with _connection({}) as con, replacing(out) as part:
-        names = [n for spec in feed.columns.values() for n in (*spec.source, *spec.join)] or ["_none"]
+        names = [n for spec in feed.all_columns.values() for n in (*spec.source, *spec.join)] or ["_none"]
         nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
         con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
         select = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
@@ -113,19 +115,22 @@ def _connection(keys: dict[str, bytes], database: DuckDBPyConnection | None = No
         yield con
 
 
-def _choose(feed: Feed, headers: list[str]) -> tuple[dict, list[str]]:
-    """Canonical column or item -> (spec, source headers). Raises Refused when a declared header is absent."""
-    present = {name.casefold(): name for name in reversed(headers)}
+def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[str]]:
+    """Canonical column or item -> (spec, source headers). Raises Refused when a declared header is absent.
+
+    Of a sparse source a name that never occurs says nothing: only required columns must be there.
+    """
+    present = {name.casefold(): name for name in reversed(source.headers)}
     chosen: dict[str, tuple[ColumnSpec | None, list[str] | None]] = {}
     absent: list[str] = []
-    for name, spec in feed.columns.items():
+    for name, spec in feed.all_columns.items():
         wanted = [present.get(one.casefold()) for one in (spec.join or spec.source)]
         found = (wanted if all(wanted) else []) if spec.join else list(dict.fromkeys(one for one in wanted if one))
-        if not found and not spec.optional:
+        if not found and not spec.optional and (spec.required or not source.is_sparse):
             absent.append(" or ".join(spec.source) or " and ".join(spec.join))
         chosen[name] = (spec, found or None)
-    generation, unfit = _generation(feed, present)
-    absent += unfit
+    generation, unfit = _generation(feed, present, delivered_on)
+    absent += [] if source.is_sparse and generation else unfit
     if absent:
         raise Refused(
             "missing_column", f"the header lacks {'; '.join(absent)}",
@@ -133,33 +138,34 @@ def _choose(feed: Feed, headers: list[str]) -> tuple[dict, list[str]]:
         )
     chosen |= generation
     used = {one for _, found in chosen.values() for one in found or ()}
-    new = [name for name in headers if name not in used and name not in feed.source_names]
+    new = [name for name in source.headers if name not in used and name not in feed.source_names]
     return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
 
 
-def _generation(feed: Feed, present: dict[str, str]) -> tuple[dict, list[str]]:
+def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tuple[dict, list[str]]:
+    """Items of the first header generation that fits the headers and the day of the delivery, and what it lacks."""
     if not feed.items:
         return {}, []
-    nothing = dict.fromkeys(_item_codes(feed), (None, None))
-    for generation in feed.items.generations:
-        if all(h.casefold() in present for h in generation.has) and not any(h.casefold() in present for h in generation.lacks):
-            absent = [h for h in generation.columns.values() if h.casefold() not in present]
-            items = {item: (None, [present[h.casefold()]]) for item, h in generation.columns.items() if h.casefold() in present}
-            return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
+    nothing = dict.fromkeys(items_of(feed), (None, None))
+    fitting = [g for g in feed.items.generations
+               if all(h.casefold() in present for h in g.has) and not any(h.casefold() in present for h in g.lacks)]
+    for generation in (g for g in fitting if g.holds_on(delivered_on)):
+        absent = [h for h in generation.columns.values() if h.casefold() not in present]
+        items = {item: (None, [present[h.casefold()]]) for item, h in generation.columns.items() if h.casefold() in present}
+        return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
+    if fitting:
+        return {}, [f"a layout that holds on {delivered_on}; the headers are those of {', '.join(g.id for g in fitting)}"]
     marks = "; ".join(f"{g.id}: {', '.join(g.has)}" for g in feed.items.generations)
     return {}, [f"the marks of every known header generation ({marks})"]
-
-
-def _item_codes(feed: Feed) -> list[str]:
-    return list(permitted_answers(feed.items.family)) if feed.items else []
 
 
 def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing=True) -> str:
     """The select that types every column and lists the faults of every row."""
     plain = {name: pair for name, pair in columns.items() if pair[0] is not None}
+    plain = {name: plain[name] for name in sorted(plain, key=lambda name: name not in feed.code_dates)}  # dates others look at first
     parts = [column_sql(name, spec, headers, feed, is_hashing) for name, (spec, headers) in plain.items()]
-    permitted = permitted_answers(feed.items.family) if feed.items else {}
-    answers = [item_sql(item, headers, permitted[item], MISSING_ANSWERS) for item, headers in items.items()]
+    is_strict = bool(feed.items) and feed.items.on_error == "reject"
+    answers = [item_sql(item, source.headers, source.words, source.texts, not is_strict) for item, source in items.items()]
     found = [fault for part in parts for fault in part.faults]
     warnings = [f for f in found if f.is_warning]
     rejects = [Fault("_problem is not null", "_problem", None, None, False), *(f for f in found if not f.is_warning)]
@@ -167,6 +173,7 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
     said = [rejects[0], *(f._replace(condition=f"_problem is null and {f.condition}") for f in rejects[1:])]
     unpermitted = [fault for answer in answers for fault in answer.faults]
     asked = [fault.column for fault in unpermitted]
+    rejects, warned = ([*rejects, *unpermitted], warnings) if is_strict else (rejects, [*warnings, *unpermitted])
     parts += answers
     typed = ",\n  ".join(sql for part in parts for sql in part.typed)
     final = ",\n  ".join(sql for part in parts for sql in part.final)
@@ -175,22 +182,25 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
     text = (
         f"select\n  {final},{constants}\n  {literal(delivery_id)} as delivery_id, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as delivered_at,"
         f" {sequence}::integer as delivery_sequence, _row_number as row_number,\n"
-        f"  {fault_list(said, any_fault(rejects))} as problems,\n"
-        f"  {fault_list(warnings, any_fault([*warnings, *unpermitted]), asked)} as warnings\n"
+        f"  {fault_list(said, any_fault(rejects), asked if is_strict else ())} as problems,\n"
+        f"  {fault_list(warnings, any_fault(warned), () if is_strict else asked)} as warnings\n"
         f"from (select _row_number, _problem,\n  {typed}\nfrom {relation})"
     )
-    return text
+    return apply_rules(text, rules_of(feed, asked))
 
 
 def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, notes) -> ConformReport:
     import duckdb
 
-    items = {name: pair[1] for name, pair in columns.items() if pair[0] is None}
+    items = {name: ItemSource(pair[1]) for name, pair in columns.items() if pair[0] is None}
     with replacing(out) as part:
         try:
             _copy(con, feed, source, columns, items, delivery_id, order, part)
         except (duckdb.IOException, duckdb.OutOfMemoryException):
             raise  # the machine's fault, not the file's: the run fails and can be repeated
+        except (duckdb.BinderException, duckdb.ParserException) as error:
+            raise Refused("feed_definition", f"a rule of the feed cannot be evaluated ({type(error).__name__})",
+                          "Correct 'when' under rules in the feed: SQL over the names of its columns.") from None
         except duckdb.Error as error:
             source = _repair(source, error)
             _copy(con, feed, source, columns, items, delivery_id, order, part)
@@ -208,31 +218,42 @@ def _repair(source: Source, error: Exception) -> Source:
 
 
 def _copy(con, feed, source, columns, items, delivery_id, order, part: Path) -> None:
+    items = told_apart(con, feed, source.relation, items)
     select = _statement(feed, source.relation, columns, items, delivery_id, order)
     con.execute(f"copy ({select}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
 
 
 def _mark_repeated_keys(con, feed: Feed, part: Path) -> None:
-    """Second and later rows with the same business key become problems; most files have none."""
+    """Second and later rows with the same business key become problems; most files have none.
+
+    Rows of one survey that name different units all do: which of them is right cannot be told.
+    """
     if not feed.unique:
         return
     key = ", ".join(identifier(name) for name in feed.business_key)
     accepted = f"(select * from {_parquet(part)} where len(problems) = 0)"
     con.execute(
-        f"create or replace temp table repeated as select row_number from (select row_number, row_number() over "
-        f"(partition by {key} order by row_number) as nth from {accepted} where ({key}) in "
-        f"(select ({key}) from {accepted} group by {key} having count(*) > 1)) where nth > 1"
+        f"create or replace temp table repeated as select row_number, case when {_is_in_two_units(feed)} then 'two_units' "
+        f"when row_number() over (key order by row_number) > 1 then 'duplicate_key' end as rule from {accepted} "
+        f"where ({key}) in (select ({key}) from {accepted} group by {key} having count(*) > 1) window key as (partition by {key})"
     ).fetchall()
-    if con.execute("select count(*) from repeated").fetchone()[0] == 0:
+    if con.execute("select count(rule) from repeated").fetchone()[0] == 0:
         return
-    problem = f"{{'rule': 'duplicate_key', 'column': {literal(feed.business_key[0])}, 'masked': null::varchar}}"
+    problem = f"{{'rule': d.rule, 'column': {literal(feed.business_key[0])}, 'masked': null::varchar}}"
     marked = part.with_suffix(".marked")
     con.execute(
-        f"copy (select * replace (case when row_number in (select row_number from repeated) "
-        f"then list_append(problems, {problem}) else problems end as problems) from {_parquet(part)} "
+        f"copy (select r.* replace (case when d.rule is not null then list_append(problems, {problem}) else problems end as problems) "
+        f"from {_parquet(part)} as r left join repeated as d using (row_number) "
         f"order by row_number) to {literal(str(marked))} (format parquet, compression zstd)"
     ).fetchall()
     marked.replace(part)
+
+
+def _is_in_two_units(feed: Feed) -> str:
+    if feed.kind != "survey" or "unit_code" not in feed.columns or "unit_code" in feed.business_key:
+        return "false"
+    unit = "coalesce(unit_code, '')"
+    return f"min({unit}) over key <> max({unit}) over key"
 
 
 def _count(con, delivery_id: str, part: Path, notes: list[str]) -> ConformReport:
@@ -249,17 +270,22 @@ def _count(con, delivery_id: str, part: Path, notes: list[str]) -> ConformReport
 
 def _write_free_text(con, feed: Feed, source, columns, delivery_id: str, out: Path) -> None:
     """Narratives and comments go to a file of their own that only the owner can read."""
-    texts = [(name, found[0]) for name, (spec, found) in columns.items() if spec and spec.privacy == "free_text" and found]
+    texts = [(name, _first_filled(found)) for name, (spec, found) in columns.items() if spec and spec.privacy == "free_text" and found]
     if not texts:
         return
     unions = " union all ".join(
         f"select {literal(delivery_id)} as delivery_id, _row_number as row_number, {literal(name)} as column_name, "
-        f"{identifier(header)} as text from {source.relation} where trim({identifier(header)}) <> ''"
-        for name, header in texts
+        f"{text} as text from {source.relation} where {text} is not null"
+        for name, text in texts
     )
     with replacing(out) as part:
         con.execute(f"copy ({unions}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
         part.chmod(0o600)
+
+
+def _first_filled(headers: list[str]) -> str:
+    cells = [f"case when trim({identifier(header)}) <> '' then {identifier(header)} end" for header in headers]
+    return f"coalesce({', '.join(cells)})"
 
 
 def _parquet(path: Path) -> str:

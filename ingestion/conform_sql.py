@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingestion.kinds import KINDS
 from ingestion.sql import identifier, literal
+from ingestion.values_sql import coded, has_lost_zeros, is_open_range, padded, range_end
 
 if TYPE_CHECKING:
     from ingestion.feed import ColumnSpec, Feed
 
 # The list type of problems and warnings; `masked` keeps the shape of the text, never its letters or digits.
 FAULT_TYPE = 'struct(rule varchar, "column" varchar, masked varchar)[]'
+# Several marks where one is asked for: 3,4 or 3 4.
+_SEVERAL = "[0-9]{1,2}([,;/ ]+[0-9]{1,2})+"
+# Types of columns that are read for checks only; the others have that of their kind.
+_TYPES = {"integer": "integer", "number": "double", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
 _FIRST_YEAR, _LAST_YEAR = 1901, 2100  # 1900-01-01 is the default date of many systems, not a date anybody meant
 
 
@@ -47,6 +52,8 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
         return ColumnSql([], [], [])
     text, value = f"t_{name}", f"v_{name}"
     typed = [f"{_text(spec, headers)} as {text}"]
+    if spec.pad:
+        typed = [f"{_text(spec, headers)} as u_{name}", f"{padded(f'u_{name}', spec.pad)} as {text}"]
     if spec.privacy == "free_text":
         return ColumnSql(typed, [f"length({text})::integer as {name}_length"], _required(spec, name, text))
     if spec.privacy != "none":
@@ -59,28 +66,41 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule)])
 
 
-def item_sql(item: str, headers: list[str] | None, permitted: tuple[int, ...], missing: dict[str, int]) -> ColumnSql:
+def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None, is_warning: bool = True) -> ColumnSql:
     """SQL of one answer: a small integer, negative for the kinds of missing, null for no answer given.
 
-    A code (0 to 120) outside the permitted ones becomes missing (-1) with a warning; the survey stays. The
-    texts that may stand in a cell are the words of an enum in the order of their numbers, so reading a cell
-    is one cast: on 40,000 surveys a third of the CPU of a case per code, and a fifth of its planning.
+    `words` is answer (-3 to 120) -> the text that stands for it in a cell, `texts` SQL over `{text}` that turns
+    other texts into one of these (answers.py makes both). Another text becomes missing (-1), several codes at
+    once become -2; both are faults, the survey stays under a warning. The words are those of an enum in the
+    order of their numbers, so reading a cell is one cast: on 40,000 surveys a third of the CPU of a case per
+    code, and a fifth of its planning.
     """
     if not headers:
         return ColumnSql([], [f"null::tinyint as {item}"], [])
     source, text, word = identifier(headers[0]), f"t_{item}", f"e_{item}"
-    words = {number: name for name, number in missing.items()} | {code: str(code) for code in permitted}
     blank = min(words) - 1
     # A number that no word has gets a text that no cell has, so that the place of a word still gives its number.
     listed = ["", *(words.get(number, f"\1{number}") for number in range(blank + 1, max(words) + 1))]
     known = f"enum({', '.join(map(literal, listed))})"
     # Only a text that is no word as it stands is looked at again: blanks around a code, a leading zero, small letters.
     plain = f"regexp_replace(upper(trim({source})), '^0([0-9])$', '\\1')"
-    typed = [f"{source} as {text}", f"coalesce(try_cast({source} as {known}), try_cast({plain} as {known})) as {word}"]
+    tried = [source, plain, *([texts.replace("{text}", source)] if texts else [])]
+    typed = [f"{source} as {text}", f"coalesce({', '.join(f'try_cast({one} as {known})' for one in tried)}) as {word}"]
     bad = f"{word} is null and {text} is not null"
     number = f"nullif(enum_code({word}), 0)::tinyint + ({blank})::tinyint"
-    return ColumnSql(typed, [f"case when {bad} then (-1)::tinyint else {number} end as {item}"],
-                     [Fault(bad, "'answer_not_permitted'", item, text, True)])
+    marks = f"case when {has_several_marks(text)} then (-2)::tinyint else (-1)::tinyint end"
+    return ColumnSql(typed, [f"case when {bad} then {marks} else {number} end as {item}"],
+                     [Fault(bad, bad_answer(text), item, text, is_warning)])
+
+
+def has_several_marks(text: str) -> str:
+    """Condition: the cell holds several codes."""
+    return f"regexp_full_match(trim({text}), {literal(_SEVERAL)})"
+
+
+def bad_answer(text: str) -> str:
+    """The rule an answer breaks that is not permitted."""
+    return f"case when {has_several_marks(text)} then 'multiple_marks' else 'answer_not_permitted' end"
 
 
 def fault_list(faults: list[Fault], guard: str, asked: Sequence[str] = ()) -> str:
@@ -97,7 +117,7 @@ def fault_list(faults: list[Fault], guard: str, asked: Sequence[str] = ()) -> st
     if asked:
         texts = ", ".join(f"case when e_{item} is null then t_{item} end" for item in asked)
         pairs = f"list_filter(list_zip([{', '.join(map(literal, asked))}], [{texts}]), lambda a: a[2] is not null)"
-        lists.append(f"list_transform({pairs}, lambda a: {{'rule': 'answer_not_permitted', 'column': a[1], 'text': a[2]}})")
+        lists.append(f"list_transform({pairs}, lambda a: {{'rule': {bad_answer('a[2]')}, 'column': a[1], 'text': a[2]}})")
     if not lists:
         return f"[]::{FAULT_TYPE}"
     masked = f"lambda f: {{'rule': f.rule, 'column': f.\"column\", 'masked': {mask('f.text')}}}"
@@ -154,10 +174,11 @@ def _without_reasons(spec: ColumnSpec, text: str) -> str:
 
 def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
     """Expression of the value (null where it cannot be read) and the rule such a text breaks."""
-    if spec.codes:
-        whens = " ".join(f"when {literal(code.casefold())} then {_code(value)}" for code, value in spec.codes.items())
-        kind = "::boolean" if spec.type == "boolean" else ""
-        return f"(case lower({text}) {whens} end){kind}", "unknown_code"
+    if spec.has_codes:
+        kind = {"boolean": "::boolean", "integer": "::integer"}.get(spec.type, "")
+        return f"({coded(spec, text, feed)}){kind}", "unknown_code"
+    if spec.part:
+        return range_end(spec, text), "bad_number"
     if spec.type == "integer":
         plain = f"replace({text}, ',', '')"
         return (f"case when regexp_full_match({text}, '[+-]?([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)(\\.0+)?') "
@@ -193,12 +214,9 @@ def _formats(formats: list[str]) -> str:
     return "[" + ", ".join(literal(one) for one in formats) + "]"
 
 
-def _code(value: str | bool | int) -> str:
-    return str(value).lower() if isinstance(value, bool) else literal(str(value))
-
-
 def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed) -> list[str]:
-    wanted = KINDS[feed.kind][name].type
+    known = KINDS[feed.kind].get(name)
+    wanted = known.type if known else _TYPES.get(spec.type, "varchar")
     limits = [fault.condition for fault in _limits(spec, name, text, value)] if spec.on_error == "warn" else []
     kept = f"case when {' or '.join(limits)} then null else {value} end" if limits else value
     final = [f"({kept})::{wanted} as {identifier(name)}"]
@@ -218,6 +236,8 @@ def _required(spec: ColumnSpec, name: str, text: str) -> list[Fault]:
 def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str) -> list[Fault]:
     is_warning = spec.on_error == "warn"
     unread = f"{text} is not null and {value} is null"
+    if spec.part:
+        unread += f" and not {is_open_range(spec, text)}"
     faults = []
     if spec.type in ("date", "timestamp"):
         # The pattern stands in the rule, not in the condition: conditions are computed for every row.
@@ -225,8 +245,10 @@ def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str) -> li
         which = f"case when {serial} then 'excel_serial_date' else {literal(rule)} end"
         faults.append(Fault(unread, which, name, text, is_warning))
         faults.append(Fault(f"year({value}) not between {_FIRST_YEAR} and {_LAST_YEAR}", "'implausible_date'", name, text, is_warning))
-    elif spec.type != "text" or spec.codes:
+    elif spec.type != "text" or spec.has_codes:
         faults.append(Fault(unread, literal(rule), name, text, is_warning))
+    if spec.pad:
+        faults.append(Fault(has_lost_zeros(f"u_{name}", spec.pad), "'leading_zeros_restored'", name, text, True))
     return faults + _limits(spec, name, text, value)
 
 

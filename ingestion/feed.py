@@ -1,7 +1,8 @@
 """What a feed is: the strict model of the YAML files in feeds/, and the registry of them.
 
-Belongs here: the keys one may write in a feed, their checks, which feed a file belongs to.
-Does not belong here: reading data files (readers/) or turning a feed into SQL (conform.py).
+Belongs here: the keys of a feed as a whole, their checks, which feed a file belongs to.
+Does not belong here: the keys of its layout (feed_format.py) and columns (feed_columns.py), reading data
+files (readers/), turning a feed into SQL (conform.py).
 """
 
 from __future__ import annotations
@@ -16,107 +17,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ingestion.kinds import KINDS
+from ingestion.feed_columns import ColumnSpec, Items, RowRule
+from ingestion.feed_format import Format, Strict, as_list
+from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
 from ingestion.strict_yaml import DefinitionError, load_model
+
+__all__ = ["ColumnSpec", "Feed", "Format", "Strict", "load_feeds"]
 
 FEEDS_DIR = Path(__file__).parent / "feeds"
 
 Purpose = Literal["patient", "staff", "complainant", "encounter"]
 PURPOSES: tuple[str, ...] = ("patient", "staff", "complainant", "encounter")
-
-_as_list = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
-
-
-class Strict(BaseModel):
-    """A model that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class ColumnSpec(Strict):
-    """Where one canonical column comes from and what makes a value acceptable."""
-
-    source: Annotated[list[str], _as_list] = Field(default_factory=list, alias="from")
-    join: list[str] = Field(default_factory=list)
-    separator: str = ""
-    strip: str | None = None
-    type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
-    formats: Annotated[list[str], _as_list] = Field(default_factory=list)
-    utc: bool = False
-    required: bool = False
-    optional: bool = False
-    default: str | None = None
-    codes: dict[str, str | bool | int] = Field(default_factory=dict)
-    allowed: list[str | int] = Field(default_factory=list)
-    missing: dict[str, str] = Field(default_factory=dict)
-    minimum: float | None = None
-    maximum: float | None = None
-    on_error: Literal["reject", "warn"] = "reject"
-    privacy: Literal["none", "drop", "free_text", "patient", "staff", "complainant", "encounter"] = "none"
-
-    @field_validator("codes", "missing", mode="before")
-    @classmethod
-    def _text_keys(cls, value: Any) -> Any:
-        return {str(key): item for key, item in value.items()} if isinstance(value, dict) else value
-
-    @field_validator("strip")
-    @classmethod
-    def _is_expression(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        if any(mark in (value or "") for mark in ("(?=", "(?!", "(?<=", "(?<!")):
-            raise ValueError("look-around is not known to the engine; write what to take away")
-        return value
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> ColumnSpec:
-        if bool(self.source) == bool(self.join):
-            raise ValueError("give either 'from' or 'join'")
-        if self.type in ("date", "timestamp") and not self.formats:
-            raise ValueError(f"a {self.type} needs 'formats', for example [\"%m/%d/%Y\"]")
-        return self
-
-
-class Generation(Strict):
-    """One header generation of a survey file: which headers mark it, which header holds which item."""
-
-    id: str
-    has: list[str] = Field(default_factory=list)
-    lacks: list[str] = Field(default_factory=list)
-    columns: dict[str, str]
-
-
-class Items(Strict):
-    """The answers of a survey feed."""
-
-    family: str
-    generations: list[Generation]
-
-
-class Format(Strict):
-    """How the bytes are laid out; the reader named by `type` understands the keys of its kind."""
-
-    type: Literal["delimited", "workbook", "xml", "ndjson", "hl7v2"]
-    delimiter: str = ","
-    quote: str | None = '"'
-    encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
-    header_row: int | None = None
-    skip_rows_before: int = 0
-    sheet: str | int | None = None
-    layout: Literal["table", "months_as_columns"] = "table"
-    id_columns: list[str] = Field(default_factory=list)
-    fill_down: list[str] = Field(default_factory=list)
-    skip_rows: str | None = None
-    ignore_columns: str | None = None
-    partial_marker: str | None = None
-    month_formats: list[str] = Field(default_factory=list)
-    record: str | None = None
-    header: str | None = None
-    max_uncompressed_bytes: int = 20_000_000_000
+ISO_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 
 
 class Feed(Strict):
@@ -125,7 +39,7 @@ class Feed(Strict):
     feed: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     label: str
     kind: str
-    files: Annotated[list[str], _as_list] = Field(min_length=1)
+    files: Annotated[list[str], as_list] = Field(min_length=1)
     format: Format
     cadence: Literal["daily", "weekly", "monthly", "quarterly", "none"] = "none"
     priority: int = 0
@@ -136,6 +50,9 @@ class Feed(Strict):
     replaces: list[str] = Field(default_factory=list)
     constants: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, ColumnSpec]
+    checked: dict[str, ColumnSpec] = Field(default_factory=dict)
+    keep: dict[str, list[str | int]] = Field(default_factory=dict)
+    rules: list[RowRule] = Field(default_factory=list)
     items: Items | None = None
     expectations: dict[str, Any] = Field(default_factory=dict)
 
@@ -177,7 +94,28 @@ class Feed(Strict):
             raise ValueError("business_key is needed: the columns that identify a row over deliveries")
         if (self.kind == "survey") != (self.items is not None):
             raise ValueError("'items' belongs to feeds of kind 'survey', and each of those needs it")
+        if taken := sorted(set(self.checked) & ({*known, *PROVENANCE, *self.columns, *self.constants})):
+            raise ValueError(f"checked: {taken} are names of other columns; choose names of their own")
+        self._refuse_undated_codes()
         return self
+
+    def _refuse_undated_codes(self) -> None:
+        """Dated code lists need a date of the row: a column of type date."""
+        dated = {name: self.codes_on(spec.codes_on) for name, spec in self.all_columns.items() if spec.codebooks}
+        if self.items and any(isinstance(words, list) for words in self.items.words.values()):
+            dated["items.words"] = self.codes_on(self.items.codes_on)
+        for name, basis in dated.items():
+            if basis is None or basis not in self.columns or self.columns[basis].type != "date":
+                raise ValueError(f"{name}: dated codes need 'codes_on', a column of type date in this feed; got '{basis}'")
+
+    def codes_on(self, named: str | None) -> str | None:
+        """The date column that decides between dated code lists: the named one, else the event date of the kind."""
+        return named or EVENT_DATE.get(self.kind)
+
+    @cached_property
+    def all_columns(self) -> dict[str, ColumnSpec]:
+        """Columns of the kind and those that are read for checks only."""
+        return self.columns | self.checked
 
     @cached_property
     def version(self) -> str:
@@ -186,9 +124,22 @@ class Feed(Strict):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @cached_property
+    def code_dates(self) -> set[str]:
+        """The date columns that decide between dated code lists."""
+        return {self.codes_on(spec.codes_on) for spec in self.all_columns.values() if spec.codebooks}
+
+    def with_iso_dates(self) -> Feed:
+        """The feed for a file whose dates were cells of a spreadsheet: these are given as ISO text."""
+        def iso(specs: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+            return {name: spec.model_copy(update={"formats": [*spec.formats, *ISO_DATES]}) if spec.formats else spec for name, spec in specs.items()}
+
+        return self.model_copy(update={"columns": iso(self.columns), "checked": iso(self.checked)})
+
+    @cached_property
     def source_names(self) -> list[str]:
         """Every header or path the feed may read, in order, each once."""
-        names = [name for spec in self.columns.values() for name in (*spec.source, *spec.join)]
+        names = [name for spec in self.all_columns.values() for name in (*spec.source, *spec.join)]
+        names += list(self.keep)
         if self.items:
             names += [name for generation in self.items.generations for name in generation.columns.values()]
         return list(dict.fromkeys(names))

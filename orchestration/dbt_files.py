@@ -66,7 +66,7 @@ def generated_files(feeds: Mapping[str, Feed], seeds_dir: Path) -> dict[str, str
     """
     ordered = [feeds[name] for name in sorted(feeds)]
     # Without a survey feed the facts are there all the same, and empty: marts never depend on what is delivered.
-    families = {feed.items.family for feed in ordered if feed.items} or known_families(seeds_dir)
+    families = {family for feed in ordered for family in families_of(feed)} or known_families(seeds_dir)
     items = {family: family_items(family, seeds_dir) for family in sorted(families)}
     files = {
         "models/staging/sources.yml": sources_yml(ordered, items),
@@ -100,6 +100,11 @@ def delivered_columns(feed: Feed) -> set[str]:
         if spec.missing:
             names.add(f"{name}_reason")
     return names
+
+
+def families_of(feed: Feed) -> list[str]:
+    """The instrument families whose answers a feed carries."""
+    return list(feed.items.families) if feed.items else []
 
 
 def has_free_text(feed: Feed) -> bool:
@@ -150,7 +155,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
     facts = {
         feed.feed: {
             "kind": feed.kind,
-            "family": feed.items.family if feed.items else None,
+            "families": families_of(feed),
             "business_key": list(feed.business_key),
             "scopes": version_scopes(feed),
             "has_free_text": has_free_text(feed),
@@ -231,7 +236,7 @@ def version_test_yml(feeds: Iterable[Feed]) -> str:
 
 
 def _items_of(feed: Feed, items: Families) -> list[Item]:
-    return items[feed.items.family] if feed.items else []
+    return [item for family in families_of(feed) for item in items[family]]
 
 
 def _item_columns(items: list[Item]) -> dict[str, Column]:

@@ -2,7 +2,7 @@
 
 {% macro feeds_of_kind(kind, family=none) %}
 {%- set names = [] -%}
-{%- for name, feed in feeds().items() if feed.kind == kind and (family is none or feed.family == family) -%}
+{%- for name, feed in feeds().items() if feed.kind == kind and (family is none or family in feed.families) -%}
     {%- do names.append(name) -%}
 {%- endfor -%}
 {{ return(names) }}

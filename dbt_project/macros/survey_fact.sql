@@ -11,7 +11,8 @@
 {%- set instruments = survey_instruments()[family] -%}
 with delivered as (
 {%- for feed in feeds_of_kind('survey', family) %}
-    select s.* from {{ ref('stg_' ~ feed) }} as s
+    select s.feed, s.delivery_id, s.row_number, {{ prefixed('s', kind_columns().survey.keys() | list + items | map(attribute='item_code') | list) }}
+    from {{ ref('stg_' ~ feed) }} as s
     {{ without_superseded(feed, 's') }}
     {{ 'union all' if not loop.last }}
 {%- else %}

@@ -18,10 +18,10 @@ from ingestion.kinds.complaint import (
     TIMELINESS_RULE,
 )
 from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT, ENCOUNTER_EVENT
-from ingestion.kinds.reference import BENCHMARK, ORG_UNIT
-from ingestion.kinds.survey import SURVEY
+from ingestion.kinds.reference import BENCHMARK, ORG_UNIT, SCORE
+from ingestion.kinds.survey import ANSWER_COUNT, SURVEY
 
-__all__ = ["KINDS", "PROVENANCE", "Column", "Columns"]
+__all__ = ["EVENT_DATE", "KINDS", "PROVENANCE", "Column", "Columns"]
 
 KINDS: dict[str, Columns] = {
     "survey": SURVEY,
@@ -38,6 +38,14 @@ KINDS: dict[str, Columns] = {
     "encounter_event": ENCOUNTER_EVENT,
     "org_unit": ORG_UNIT,
     "benchmark": BENCHMARK,
+    "answer_count": ANSWER_COUNT,
+    "score": SCORE,
+}
+
+# The date on which what a row tells of happened; by it a dated code list is chosen where a feed names no other date.
+EVENT_DATE = {
+    "survey": "discharge_on", "complaint": "event_on", "encounter_count": "period_start_on", "benchmark": "period_start_on",
+    "answer_count": "period_start_on", "score": "period_start_on",
 }
 
 PROVENANCE: Columns = {

@@ -1,4 +1,4 @@
-"""Columns of reference feeds: who we are, what others publish.
+"""Columns of reference feeds: who we are, what others publish or compute.
 
 Belongs here: names, types and meanings of canonical columns.
 Does not belong here: anything about a single vendor (feeds/).
@@ -6,7 +6,7 @@ Does not belong here: anything about a single vendor (feeds/).
 
 from __future__ import annotations
 
-from ingestion.kinds.column import DATE, NUMBER, TEXT, Column, Columns
+from ingestion.kinds.column import DATE, INTEGER, NUMBER, TEXT, Column, Columns
 
 ORG_UNIT: Columns = {
     "source_feed": Column(TEXT, "Feed whose codes are mapped; * for any"),
@@ -28,9 +28,30 @@ BENCHMARK: Columns = {
     "geography_level": Column(TEXT, "national or state"),
     "geography_code": Column(TEXT, "Nation or state"),
     "public_measure_id": Column(TEXT, "Publisher's measure id", True),
-    "value": Column(NUMBER, "Published value in the publisher's unit"),
+    "edition": Column(TEXT, "Edition of the benchmark: its year or release"),
+    "peer_group": Column(TEXT, "Whom the benchmark compares with, where it is not everybody"),
+    "position_kind": Column(TEXT, "percentile or decile where the row is a point of the distribution; null for plain values"),
+    "position": Column(INTEGER, "Percentile 1-99, or decile 1-10 whose lowest value the row gives"),
+    "value": Column(NUMBER, "Published value in the publisher's unit; of a range its lower end"),
+    "value_high": Column(NUMBER, "Upper end where the publisher gives a range"),
     "value_reason": Column(TEXT, "Why there is no value"),
     "footnote": Column(TEXT, "Footnote codes as published"),
     "period_start_on": Column(DATE, "First date of the reporting period"),
     "period_end_on": Column(DATE, "Last date of the reporting period"),
+    "valid_from_on": Column(DATE, "First date on which the edition is to be used"),
+}
+
+SCORE: Columns = {
+    "score_source": Column(TEXT, "Who computed the score"),
+    "entity_code": Column(TEXT, "Practice, group or facility as the vendor writes it", True),
+    "entity_level": Column(TEXT, "practice, group, aco or facility"),
+    "public_measure_id": Column(TEXT, "Publisher's measure id", True),
+    "edition": Column(TEXT, "Performance year or edition whose benchmark applies"),
+    "period_start_on": Column(DATE, "First date of the period", True),
+    "period_end_on": Column(DATE, "Last date of the period"),
+    "value": Column(NUMBER, "Score as reported, in the vendor's unit"),
+    "value_reason": Column(TEXT, "Why there is no score"),
+    "n_answers": Column(INTEGER, "Answers or surveys behind the score"),
+    "reliability": Column(NUMBER, "Reliability of the score between entities, 0 to 1, as reported"),
+    "standard_error": Column(NUMBER, "Standard error as reported, in the unit of the score"),
 }

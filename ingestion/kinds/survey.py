@@ -1,4 +1,4 @@
-"""Columns of survey feeds; the answers are columns of the instrument family (dbt_project/seeds).
+"""Columns of survey feeds and of feeds of counted answers; answers of surveys are columns of the instrument family (dbt_project/seeds).
 
 Belongs here: names, types and meanings of canonical columns.
 Does not belong here: anything about a single vendor (feeds/).
@@ -30,4 +30,20 @@ SURVEY: Columns = {
     "is_in_official_sample": Column(BOOLEAN, "False for answers collected outside the official sample"),
     "program_code": Column(TEXT, "Programme whose disposition codes the feed uses"),
     "comment_length": Column(INTEGER, "Characters of the patient's comment; null when there is none"),
+    "comment_language_code": Column(TEXT, "Language of the comment, where the vendor says it"),
+    "comment_label_code": Column(TEXT, "Label of the comment as delivered, such as negative; never made by us"),
+    "comment_label_model": Column(TEXT, "Model and version that gave the label, as delivered"),
+}
+
+ANSWER_COUNT: Columns = {
+    "facility_code": Column(TEXT, "Facility as the publisher writes it", True),
+    "unit_code": Column(TEXT, "Unit as the publisher writes it"),
+    "period_grain": Column(TEXT, "month or quarter"),
+    "period_start_on": Column(DATE, "First day of the counted period", True),
+    "instrument_family": Column(TEXT, "Instrument family whose item is counted", True),
+    "item_code": Column(TEXT, "Our item", True),
+    "answer": Column(INTEGER, "Answer code of the item's scale", True),
+    "n_answers": Column(INTEGER, "How often the answer was given; null where suppressed"),
+    "n_answers_reason": Column(TEXT, "Why there is no count"),
+    "n_eligible": Column(INTEGER, "People who could have answered, where the publisher says it"),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from ingestion.feed import Feed
+    from ingestion.feed_format import Format
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -43,7 +44,9 @@ class Source:
     (null, or the rule the record breaks). `notes` say what was met but not read. Close it (or use it
     as a context manager) after the last read of `relation`: that removes the temporary files.
     `repair`, where a reader has it, opens the file again in a slower way that cannot fail on single
-    lines; it is for the caller to use when `relation` cannot be read.
+    lines; it is for the caller to use when `relation` cannot be read. Of a sparse source `headers` are
+    the names that occur, and a name that does not may simply have no value. `is_iso_dated`: dates were
+    cells of a spreadsheet and are given as ISO text.
     """
 
     relation: str
@@ -51,6 +54,8 @@ class Source:
     notes: list[str] = field(default_factory=list)
     temporary: list[Path] = field(default_factory=list)
     repair: Callable[[], Source] | None = None
+    is_sparse: bool = False
+    is_iso_dated: bool = False
 
     def close(self) -> None:
         """Remove what was written on the way. The delivered file is never among it."""
@@ -67,24 +72,58 @@ class Source:
 def open_source(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:
     """Open a delivered file with the reader its feed names. The file's name plays no part.
 
+    Unpacked first where it is gzip, or a zip that is no workbook; a table may come as .xlsx instead of text.
     Raises Refused when nothing in the file can be trusted.
     """
-    path, packed = Path(path), _start(Path(path))[:2] == _GZIP_MAGIC
-    if packed:
+    from ingestion.readers.reshape import reshape
+
+    plain = _unpacked(Path(path), feed.format)
+    try:
+        kind = _kind(plain, feed.format.type, plain != path)
+        reader = importlib.import_module(f"ingestion.readers.{kind}")
+        source = reader.open(con, plain, feed)
+        source.is_iso_dated = kind == "workbook"
+        if plain != path:
+            source.temporary.append(plain)
+        return reshape(source, feed)
+    except BaseException:
+        if plain != path:
+            plain.unlink(missing_ok=True)
+        raise
+
+
+def _unpacked(path: Path, fmt: Format) -> Path:
+    """The file itself, or a temporary one with what is packed in it."""
+    start, max_bytes = _start(path), fmt.max_uncompressed_bytes
+    if start[:2] == _GZIP_MAGIC:
         from ingestion.readers.compression import unpack
 
-        path = unpack(path, feed.format.max_uncompressed_bytes)
-    try:
-        _refuse_foreign(_start(path), feed.format.type)
-        reader = importlib.import_module(f"ingestion.readers.{feed.format.type}")
-        source = reader.open(con, path, feed)
-    except BaseException:
-        if packed:
-            path.unlink(missing_ok=True)
-        raise
-    if packed:
-        source.temporary.append(path)
-    return source
+        return unpack(path, max_bytes)
+    from ingestion.readers.content import ZIP
+
+    if start.startswith(ZIP):
+        from ingestion.readers.archive import is_workbook, unpack_only_member
+
+        if not is_workbook(path, fmt.type == "workbook"):
+            return unpack_only_member(path, max_bytes)
+    return path
+
+
+def _kind(path: Path, wanted: str, was_packed: bool) -> str:
+    """The reader for a file: that of the feed, or the one for workbooks where a table comes as .xlsx."""
+    from ingestion.readers.content import ZIP
+
+    start = _start(path)
+    if start.startswith(ZIP):
+        from ingestion.readers.archive import is_workbook
+
+        if was_packed and not is_workbook(path, wanted == "workbook"):
+            raise Refused("nested_archive", "the file is a zip archive inside another archive",
+                          "Have the archive packed once only; nothing of it was loaded.")
+        if wanted == "delimited":
+            return "workbook"
+    _refuse_foreign(start, wanted)
+    return wanted
 
 
 def _refuse_foreign(start: bytes, wanted: str) -> None:

@@ -15,7 +15,7 @@ from ingestion.readers import Refused
 
 # Deflate reaches at most about 1,030 : 1. Survey files, the most repetitive ones met, reach 30 to 60.
 MAX_RATIO = 200
-_RATIO_COUNTS_FROM_BYTES = 64 << 20
+RATIO_COUNTS_FROM_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
 _SEND_AGAIN = "Ask the sender for the file again; nothing of it was loaded."
 
@@ -54,6 +54,6 @@ def _refuse_oversize(n_bytes: int, n_packed: int, max_bytes: int) -> None:
     if n_bytes > max_bytes:
         raise Refused("too_large", f"the file unpacks to more than {max_bytes:,} bytes",
                       "Raise format.max_uncompressed_bytes in the feed if files of this size are expected.")
-    if n_bytes > _RATIO_COUNTS_FROM_BYTES and n_bytes > MAX_RATIO * n_packed:
+    if n_bytes > RATIO_COUNTS_FROM_BYTES and n_bytes > MAX_RATIO * n_packed:
         raise Refused("zip_bomb", f"the file unpacks to more than {MAX_RATIO} times its size",
                       "Ask the sender what this is; if it is right, deliver it unpacked.")

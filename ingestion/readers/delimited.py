@@ -12,10 +12,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
+from ingestion.readers.headers import MOST_ROWS, names_of
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 16_000_000
 _HEADER_BYTES = 1_000_000
+_HEADER_WITHIN_ROWS = 20  # titles and dates of issue above a table take a few rows
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _EXTRA = "_extra"
 
@@ -33,25 +36,25 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     """The file as a relation of text columns. Raises Refused for a file that has no usable header."""
     temporary: list[Path] = []
     fmt = feed.format
-    _refuse_other_encoding(path, fmt)
+    refuse_other_encoding(path, fmt)
     if fmt.encoding != "utf-8":
-        path = _to_utf8(path, fmt.encoding)
+        path = to_utf8(path, fmt.encoding)
         temporary.append(path)
-    headers = _headers(path, fmt, feed)
-    source = Source(_relation(path, fmt, headers), headers, [], temporary)
-    source.repair = lambda: _repaired(source, path, fmt)
+    headers, n_skipped = _headers(path, fmt, feed)
+    source = Source(_relation(path, fmt, headers, n_skipped), headers, [], temporary)
+    source.repair = lambda: _repaired(source, path, fmt, n_skipped)
     return source.repair() if _is_suspect(path, fmt) else source
 
 
-def _repaired(source: Source, path: Path, fmt: Format) -> Source:
+def _repaired(source: Source, path: Path, fmt: Format, n_skipped: int) -> Source:
     from ingestion.readers.delimited_repair import rewrite
 
-    clean = rewrite(path, fmt, len(source.headers))
+    clean = rewrite(path, fmt, len(source.headers), n_skipped)
     source.temporary.append(clean)
     return Source(_repaired_relation(clean, source.headers), source.headers, source.notes, source.temporary)
 
 
-def _relation(path: Path, fmt: Format, headers: list[str]) -> str:
+def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> str:
     """SQL that reads the file; too short and too long records are kept and named.
 
     `nullstr` is a byte that no text has, so a missing column (null) differs from an empty one.
@@ -59,7 +62,7 @@ def _relation(path: Path, fmt: Format, headers: list[str]) -> str:
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in [*headers, _EXTRA])
     quote = literal(fmt.quote or "")
     scan = (
-        f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={_skipped(fmt)}, "
+        f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={n_skipped}, "
         f"delim={literal(fmt.delimiter)}, quote={quote}, escape={quote}, nullstr=chr(1), null_padding=true, "
         f"strict_mode=true, parallel=false, max_line_size={MAX_LINE_BYTES}, columns={{{columns}}})"
     )
@@ -79,7 +82,8 @@ def _repaired_relation(path: Path, headers: list[str]) -> str:
     )
 
 
-def _headers(path: Path, fmt: Format, feed: Feed) -> list[str]:
+def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int]:
+    """The column names, and how many records stand before the first one of data."""
     with path.open("rb") as handle:
         start = handle.read(_HEADER_BYTES)
     if not start.strip():
@@ -87,18 +91,41 @@ def _headers(path: Path, fmt: Format, feed: Feed) -> list[str]:
     text = start.decode("utf-8-sig", errors="replace")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=fmt.delimiter, quotechar=fmt.quote or None,
                       quoting=csv.QUOTE_MINIMAL if fmt.quote else csv.QUOTE_NONE)
-    try:
-        for _ in range(_skipped(fmt)):
-            header = next(rows)
-    except (StopIteration, csv.Error):
-        raise Refused("no_header", "the file ends before its header line",
-                      "Compare the file with the feed's header_row and skip_rows_before.") from None
-    headers = [name.strip() for name in header]
-    _refuse_wrong_delimiter(headers, header, fmt, feed)
+    n_before, first = _first_rows(rows, fmt, feed)
+    headers, n_rows = names_of(first, fmt.headers)
+    if n_rows > len(first):
+        raise Refused("no_header", f"the file ends before its header of {n_rows} rows", "Check format.headers in the feed.")
+    _refuse_wrong_delimiter(headers, first[0], fmt, feed)
     if repeated := sorted({name for name in headers if headers.count(name) > 1 and name}):
         raise Refused("duplicate_header", f"the header has {', '.join(map(repr, repeated))} more than once",
                       "Have the export corrected, or name the columns apart.")
-    return [name or f"_unnamed_{index}" for index, name in enumerate(headers, start=1)]
+    return [name or f"_unnamed_{index}" for index, name in enumerate(headers, start=1)], n_before + n_rows
+
+
+def _first_rows(rows: Iterator[list[str]], fmt: Format, feed: Feed) -> tuple[int, list[list[str]]]:
+    """How many rows stand before the header, and the rows that may be header. Raises Refused where there is none."""
+    try:
+        if fmt.header_row == "auto":
+            look = [row for _, row in zip(range(_HEADER_WITHIN_ROWS + MOST_ROWS), rows, strict=False)]
+            wanted = {name.casefold() for name in feed.source_names} | _unpivoted_names(fmt)
+            counts = [len(wanted & {name.strip().casefold() for name in row}) for row in look[:_HEADER_WITHIN_ROWS]]
+            n_before = counts.index(max(counts)) if counts and max(counts) else len(look)
+            first = look[n_before:n_before + MOST_ROWS]
+        else:
+            n_before = fmt.skip_rows_before + (fmt.header_row or 1) - 1
+            for _ in range(n_before):
+                next(rows)
+            first = [row for _, row in zip(range(MOST_ROWS if fmt.headers != "plain" else 1), rows, strict=False)]
+    except (StopIteration, csv.Error):
+        first = []
+    if not first:
+        raise Refused("no_header", "the file ends before its header line",
+                      "Compare the file with the feed's header_row and skip_rows_before.")
+    return n_before, first
+
+
+def _unpivoted_names(fmt: Format) -> set[str]:
+    return {name.casefold() for names in fmt.unpivot.columns.values() for name in names} if fmt.unpivot else set()
 
 
 def _refuse_wrong_delimiter(headers: list[str], header: list[str], fmt: Format, feed: Feed) -> None:
@@ -108,10 +135,6 @@ def _refuse_wrong_delimiter(headers: list[str], header: list[str], fmt: Format, 
     if header and header[0].count(better):
         raise Refused("wrong_delimiter", f"the header does not split at {fmt.delimiter!r}; it holds {better!r}",
                       f"If the vendor changed its export, set format.delimiter to {better!r} in the feed.")
-
-
-def _skipped(fmt: Format) -> int:
-    return fmt.skip_rows_before + (fmt.header_row or 1)
 
 
 def _is_suspect(path: Path, fmt: Format) -> bool:
@@ -128,7 +151,8 @@ def _is_suspect(path: Path, fmt: Format) -> bool:
     return n_quotes % 2 == 1
 
 
-def _refuse_other_encoding(path: Path, fmt: Format) -> None:
+def refuse_other_encoding(path: Path, fmt: Format) -> None:
+    """Raise Refused when the file's byte order mark says another encoding than the feed."""
     with path.open("rb") as handle:
         start = handle.read(4)
     found = next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
@@ -137,7 +161,8 @@ def _refuse_other_encoding(path: Path, fmt: Format) -> None:
                       f"Set format.encoding to {found} in the feed if the vendor changed its export.")
 
 
-def _to_utf8(path: Path, encoding: str) -> Path:
+def to_utf8(path: Path, encoding: str) -> Path:
+    """A copy in UTF-8 the caller removes. Raises Refused for bytes that are not in `encoding`."""
     import tempfile
 
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".utf8", delete=False) as out:

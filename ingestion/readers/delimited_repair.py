@@ -21,7 +21,7 @@ MAX_RECORD_BYTES = 16_000_000
 MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for a quote that was never closed
 
 
-def rewrite(path: Path, fmt: Format, n_columns: int) -> Path:
+def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
     """Write `_row_number, _problem, column...` as plain CSV into a temporary file and return its path."""
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
     with path.open("rb") as source, tempfile.NamedTemporaryFile(
@@ -29,7 +29,7 @@ def rewrite(path: Path, fmt: Format, n_columns: int) -> Path:
     ) as out:
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         records = _records(source, (fmt.quote or "").encode())
-        for _ in range(fmt.skip_rows_before + (fmt.header_row or 1)):
+        for _ in range(n_skipped):
             next(records, None)
         number = 0
         for raw, problem in records:

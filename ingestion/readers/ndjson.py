@@ -1,21 +1,19 @@
 """NDJSON (one JSON object per line) to rows of text: DuckDB reads the lines and takes the paths out.
 
-Belongs here: lines, blank lines, lines that are no JSON object, JSON paths as column names.
-Does not belong here: types and codes (conform.py), what a FHIR resource means (feeds, dbt_project).
-
-DuckDB reads the file as it lies. A file it would misread or refuses (mixed line ends, not UTF-8, a line
-that is too long) is copied line by line, so that such a line becomes one row with a problem.
+Belongs here: lines that are no JSON object, JSON paths as column names.
+Does not belong here: splitting into lines (lines.py), types and codes (conform.py), what a FHIR resource
+means (feeds, dbt_project).
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
 from ingestion.readers.content import describe_text
-from ingestion.readers.spool import Spool
+from ingestion.readers.lines import open_lines
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -23,13 +21,7 @@ if TYPE_CHECKING:
 
     from ingestion.feed import Feed
 
-# A FHIR Encounter is about 2 KB; the longest resources met in bulk exports are a few MB.
-MAX_LINE_BYTES = 16_000_000
-_CHUNK_BYTES = 4 << 20
-_BUFFER_BYTES = 2 * MAX_LINE_BYTES
 _BOM = b"\xef\xbb\xbf"
-# Never part of a JSON text, so as dialect they split and blank nothing; a file that has them is copied.
-_DELIMITER, _NULL = b"\x01", b"\x02"
 
 
 def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
@@ -41,28 +33,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     """
     _refuse_other_layout(path)
     _refuse_bad_paths(con, feed.source_names)
-    source = Source(_columns(_scan(path), feed.source_names), list(feed.source_names))
-    source.repair = lambda: _copied(source, path)
-    return source.repair() if _is_suspect(path) else source
-
-
-def _copied(source: Source, path: Path) -> Source:
-    with path.open("rb") as handle, Spool(["line"], is_trimmed=False) as spool:
-        for line, problem in _lines(handle):
-            spool.add([line], problem, len(line or ""))
-    source.temporary.append(spool.path)
-    return Source(_columns(spool.relation(), source.headers), source.headers, source.notes, source.temporary)
-
-
-def _scan(path: Path) -> str:
-    """SQL that reads the lines. `parallel=false` keeps the numbering that of the file in every setting."""
-    scan = (
-        f"read_csv({literal(str(path))}, auto_detect=false, header=false, delim=chr({_DELIMITER[0]}), quote='', "
-        f"escape='', nullstr=chr({_NULL[0]}), parallel=false, max_line_size={MAX_LINE_BYTES}, "
-        f"buffer_size={_BUFFER_BYTES}, columns={{'line': 'VARCHAR'}})"
-    )
-    return (f"(select line, null::varchar as _problem, row_number() over () as _row_number from {scan} "
-            r"where not regexp_full_match(line, '\s*'))")
+    return open_lines(path, lambda lines: _columns(lines, feed.source_names), list(feed.source_names))
 
 
 def _columns(lines: str, paths: list[str]) -> str:
@@ -78,42 +49,6 @@ def _columns(lines: str, paths: list[str]) -> str:
         r"when not regexp_matches(line, '^\s*\{') then 'not_an_object' end as _problem "
         f"from {lines})))"
     )
-
-
-def _is_suspect(path: Path) -> bool:
-    """Whether `_scan` could misread the file without an error: it takes a lone CR for a line end."""
-    n_cr = n_crlf = n_lf = 0
-    last = b""
-    with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK_BYTES):
-            if any(byte in chunk for byte in (b"\0", _DELIMITER, _NULL)):
-                return True
-            n_cr += chunk.count(b"\r")
-            if n_cr:
-                n_lf += chunk.count(b"\n")
-                n_crlf += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            last = chunk[-1:]
-    return n_cr != n_crlf or n_crlf not in (0, n_lf)
-
-
-def _lines(handle: BinaryIO):
-    """Lines that are not blank as (text or None, problem), in memory one at a time."""
-    is_first = True
-    while raw := handle.readline(MAX_LINE_BYTES):
-        is_cut = len(raw) >= MAX_LINE_BYTES and not raw.endswith(b"\n")
-        while is_cut and (rest := handle.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-            pass
-        if is_first:
-            raw, is_first = raw.removeprefix(_BOM), False
-        if is_cut:
-            yield None, "line_too_long"
-        elif b"\0" in raw:
-            yield None, "nul_byte"
-        elif raw.strip():
-            try:
-                yield raw.decode().strip(), None
-            except UnicodeDecodeError:
-                yield None, "invalid_encoding"
 
 
 def _refuse_other_layout(path: Path) -> None:

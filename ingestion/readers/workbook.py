@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
+from ingestion.readers.headers import MOST_ROWS, names_of
 from ingestion.readers.spool import Spool
 from ingestion.readers.workbook_package import Part, parts_of, scan
 from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name, load
@@ -83,8 +84,10 @@ def find_header(sheet: Sheet, names: list[str]) -> int:
 
 def _table(sheet: Sheet, feed: Feed):
     at = feed.format.header_row
-    header = find_header(sheet, feed.source_names) if at is None else at - 1
-    names = sheet.names(header)
+    wanted = [*feed.source_names, *(name for names in (feed.format.unpivot.columns.values() if feed.format.unpivot else ()) for name in names)]
+    # Only the names of a plain header tell where it is; exports with several header rows begin with them.
+    header = at - 1 if isinstance(at, int) else find_header(sheet, wanted) if feed.format.headers == "plain" else 0
+    names, n_rows = names_of([sheet.names(row) for row in range(header, min(header + MOST_ROWS, len(sheet.rows)))], feed.format.headers)
     kept = [column for column, name in enumerate(names) if name]
     columns = [names[column] for column in kept]
     folded = [name.casefold() for name in columns]
@@ -95,7 +98,8 @@ def _table(sheet: Sheet, feed: Feed):
     if not columns:
         raise Refused("no_header", f"row {header + 1} of sheet '{sheet.name}' is blank", "Correct format.header_row.")
     nameless = set(range(sheet.n_columns)) - set(kept)
+    body = range(header + n_rows, len(sheet.rows))
     notes = [f"column {column_name(column)} has values but no header; it was not read" for column in sorted(nameless)
-             if any(sheet.text(row, column) for row in range(header + 1, len(sheet.rows)))]
-    texts = (sheet.texts(row) for row in range(header + 1, len(sheet.rows)))
+             if any(sheet.text(row, column) for row in body)]
+    texts = (sheet.texts(row) for row in body)
     return columns, ([row[column] for column in kept] for row in texts if any(row)), notes

@@ -32,7 +32,7 @@ def read(sheet: Sheet, fmt: Format, find_header: Callable[[], int]) -> tuple[lis
     if not fmt.id_columns:
         raise Refused("feed_definition", "the feed names no id columns", "Set format.id_columns in the feed.")
     months = _Months(sheet, fmt)
-    rows = list(months.rows(fmt.header_row - 1 if fmt.header_row else find_header()))
+    rows = list(months.rows(fmt.header_row - 1 if isinstance(fmt.header_row, int) else find_header()))
     return [*fmt.id_columns, "period", "value", "is_partial", "_cell"], rows, months.notes()
 
 

@@ -87,7 +87,7 @@ class Input:
         delivered = delivered_columns(feed)
         columns = {name: column.type for name, column in KINDS[feed.kind].items() if name in delivered}
         if feed.items:
-            columns |= {item.item_code: "TINYINT" for item in family_items(feed.items.family, PROJECT_DIR / "seeds")}
+            columns |= {item.item_code: "TINYINT" for family in feed.items.families for item in family_items(family, PROJECT_DIR / "seeds")}
         columns |= {name: column.type for name, column in PROVENANCE.items() if name != "feed"}
         return columns | {"problems": FAULTS, "warnings": FAULTS}
 

@@ -107,14 +107,14 @@ def test_answers_keep_their_code_and_the_kinds_of_missing():
     from ingestion.conform_sql import item_sql
     from ingestion.instruments import MISSING_ANSWERS
 
-    given = ["1", " 2 ", "03", "M", "h", "S", "8", "", "  ", None, "7", "x", "1.0"]
-    part = item_sql("quiet", ["Q9"], (1, 2, 3, 4, 8), MISSING_ANSWERS)
+    given = ["1", " 2 ", "03", "M", "h", "S", "8", "", "  ", None, "7", "x", "1.0", "3,4", "3 4"]
+    part = item_sql("quiet", ["Q9"], {code: str(code) for code in (1, 2, 3, 4, 8)} | {number: mark for mark, number in MISSING_ANSWERS.items()})
     rows = ", ".join("(null)" if one is None else f"('{one}')" for one in given)
     fault = part.faults[0]
-    found = duckdb.sql(f"select {part.final[0]}, {fault.condition} from (select {', '.join(part.typed)} from (values {rows}) t(\"Q9\"))").fetchall()
-    assert [row[0] for row in found] == [1, 2, 3, -1, -2, -3, 8, None, None, None, -1, -1, -1]
-    assert [bool(row[1]) for row in found] == [False] * 10 + [True] * 3
-    assert fault.is_warning and fault.rule == "'answer_not_permitted'"
+    found = duckdb.sql(f"select {part.final[0]}, case when {fault.condition} then {fault.rule} end from (select {', '.join(part.typed)} from (values {rows}) t(\"Q9\"))").fetchall()
+    assert [row[0] for row in found] == [1, 2, 3, -1, -2, -3, 8, None, None, None, -1, -1, -1, -2, -2]
+    assert [row[1] for row in found] == [None] * 10 + ["answer_not_permitted"] * 3 + ["multiple_marks"] * 2
+    assert fault.is_warning
 
 
 def test_every_answer_that_is_not_permitted_is_a_warning_of_its_own(conformed):

@@ -52,7 +52,13 @@ def test_zero_bytes_after_the_stream_are_padding():
         assert len(read.rows()) == 1
 
 
-@pytest.mark.parametrize("kind", ["delimited", "ndjson", "xml"])
+def test_a_table_may_come_as_a_workbook():
+    with reading(CONTENT["workbook"], CSV) as read:
+        assert read.rows() == [(1, None, "1", "2")]
+        assert read.source.is_iso_dated
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "xml"])
 def test_a_workbook_where_text_is_expected(kind):
     refused = refusal(CONTENT["workbook"], feed_of(["a", "b"], type=kind))
     assert refused.rule == "wrong_content" and ".xlsx" in refused.message and kind in refused.message

@@ -80,7 +80,7 @@ def test_a_cut_last_line_is_a_problem_row():
     (b"id,class\n1,AMB\n", "not_ndjson"),
     (b"<html></html>", "not_ndjson"),
     ("﻿".encode("utf-16-le") + line(1).decode().encode("utf-16-le"), "not_ndjson"),
-    (b"PK\x03\x04rest", "wrong_content"),
+    (b"PK\x03\x04rest", "damaged_archive"),
     (gzip.compress(gzip.compress(line(1))), "wrong_content"),
     (gzip.compress(b""), "empty_file"),
 ])

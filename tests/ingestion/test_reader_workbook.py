@@ -151,7 +151,7 @@ def archive(**parts: bytes) -> bytes:
     (b"%PDF-1.7", "not_a_workbook", "PDF"),
     (OLE + "Workbook".encode("utf-16-le"), "old_workbook", "old .xls"),
     (OLE + "EncryptedPackage".encode("utf-16-le"), "encrypted_workbook", "encrypted"),
-    (archive(readme=b"x"), "not_a_workbook", "zip"),
+    (archive(readme=b"x"), "not_a_workbook", "plain text"),
     (GOOD[:-200], "damaged_workbook", "cut off"),
     (GOOD[:2000], "damaged_workbook", "cut off"),
     (repacked(GOOD, lambda name, part: part[:300] if name == SHEET else part), "damaged_workbook", "sheet1.xml"),

@@ -144,7 +144,7 @@ def test_records_without_a_header_element():
     (b"\n", "not_xml"),
     (b"a,b\n1,2\n", "not_xml"),
     (b'{"a": 1}', "not_xml"),
-    (b"PK\x03\x04", "wrong_content"),
+    (b"PK\x03\x04", "damaged_archive"),
     (document(patient(1), HEADER, patient(2)), "two_headers"),
     (document(patient(1), header=""), "no_header"),
     (b"<html><body>Sign in</body></html>", "no_header"),

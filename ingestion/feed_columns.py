@@ -1,0 +1,181 @@
+"""Where the columns and answers of a feed come from: the keys under `columns:`, `items:` and `rules:`.
+
+Belongs here: the strict models and their checks, code lists with the dates between which they hold.
+Does not belong here: the layout of the file (feed_format.py), the SQL made of it (conform_sql.py).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ingestion.feed_format import Strict, as_list
+
+Privacy = Literal["none", "drop", "free_text", "patient", "staff", "complainant", "encounter"]
+
+
+def text_keys(value: Any) -> Any:
+    """YAML reads 1: and yes: as a number and a boolean; delivered codes are text."""
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+class Dated(Strict):
+    """Something that holds between two dates, both included; none means without end."""
+
+    valid_from_on: date | None = None
+    valid_to_on: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it holds on that day."""
+        return (self.valid_from_on or date.min) <= day <= (self.valid_to_on or date.max)
+
+
+class Codebook(Dated):
+    """A code list and when it held: vendors reorder their codes without a new header."""
+
+    map: dict[str, str | bool | int]
+
+    _texts = field_validator("map", mode="before")(text_keys)
+
+
+def refuse_overlap(books: list[Any], what: str) -> None:
+    """Raise ValueError where two of the dated things hold on the same day."""
+    ordered = sorted(books, key=lambda one: one.valid_from_on or date.min)
+    for earlier, later in zip(ordered, ordered[1:], strict=False):
+        if earlier.holds_on(later.valid_from_on or date.min):
+            raise ValueError(f"{what}: two lists hold on {later.valid_from_on or 'the first day'}; set valid_to_on of the earlier one")
+
+
+def _dated(value: Any, keys: tuple[str, str]) -> Any:
+    """A list under the first key is a dated one: it moves to the second."""
+    plain, dated = keys
+    if isinstance(value, dict) and isinstance(value.get(plain), list):
+        return {**{k: v for k, v in value.items() if k != plain}, dated: value[plain]}
+    return value
+
+
+class ColumnSpec(Strict):
+    """Where one canonical column comes from and what makes a value acceptable."""
+
+    source: Annotated[list[str], as_list] = Field(default_factory=list, alias="from")
+    join: list[str] = Field(default_factory=list)
+    separator: str = ""
+    strip: str | None = None
+    type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
+    formats: Annotated[list[str], as_list] = Field(default_factory=list)
+    utc: bool = False
+    required: bool = False
+    optional: bool = False
+    default: str | None = None
+    codes: dict[str, str | bool | int] = Field(default_factory=dict)
+    codebooks: list[Codebook] = Field(default_factory=list)
+    codes_on: str | None = None
+    allowed: list[str | int] = Field(default_factory=list)
+    missing: dict[str, str] = Field(default_factory=dict)
+    ranges: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
+    part: Literal["lower", "upper"] | None = None
+    pad: int | None = Field(default=None, ge=1)
+    minimum: float | None = None
+    maximum: float | None = None
+    on_error: Literal["reject", "warn"] = "reject"
+    privacy: Privacy = "none"
+
+    _texts = field_validator("codes", "missing", "ranges", mode="before")(text_keys)
+
+    @field_validator("strip")
+    @classmethod
+    def _is_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if any(mark in (value or "") for mark in ("(?=", "(?!", "(?<=", "(?<!")):
+            raise ValueError("look-around is not known to the engine; write what to take away")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dated_codes(cls, value: Any) -> Any:
+        return _dated(value, ("codes", "codebooks"))
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> ColumnSpec:
+        if bool(self.source) == bool(self.join):
+            raise ValueError("give either 'from' or 'join'")
+        if self.type in ("date", "timestamp") and not self.formats:
+            raise ValueError(f"a {self.type} needs 'formats', for example [\"%m/%d/%Y\"]")
+        if self.part and self.type != "number":
+            raise ValueError("'part' takes one end of a range of numbers: set 'type: number'")
+        if self.ranges and not self.part:
+            raise ValueError("'ranges' needs 'part': which end of the range the column takes, lower or upper")
+        if self.join and self.privacy == "free_text":
+            raise ValueError("free text comes 'from' one header; give each text a column of its own")
+        refuse_overlap(self.codebooks, "codes")
+        return self
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether delivered texts are replaced by ours."""
+        return bool(self.codes or self.codebooks)
+
+
+class Generation(Dated):
+    """One header generation of a survey file: which headers mark it, which header holds which item.
+
+    The dates are those of the delivery: where two generations share their headers, they alone tell which one it is.
+    """
+
+    id: str
+    has: list[str] = Field(default_factory=list)
+    lacks: list[str] = Field(default_factory=list)
+    columns: dict[str, str]
+
+
+class Items(Strict):
+    """The answers of a survey feed.
+
+    `values` says whether cells hold codes or the texts of the choices; `either` looks at each column and
+    refuses a mixture. `words` are texts beside the labels of the scale, by item or by scale, plain or
+    dated (by `codes_on`). `reversed` names the items whose scale the vendor counts the other way round.
+    """
+
+    families: Annotated[list[str], as_list] = Field(alias="family", min_length=1)
+    generations: list[Generation]
+    values: Literal["codes", "labels", "either"] = "codes"
+    words: dict[str, dict[str, int] | list[Codebook]] = Field(default_factory=dict)
+    codes_on: str | None = None
+    reversed: list[str] = Field(default_factory=list)
+    on_error: Literal["reject", "warn"] = "warn"
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        return {key: text_keys(words) for key, words in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Items:
+        for name, words in self.words.items():
+            if isinstance(words, list):
+                refuse_overlap(words, f"words of {name}")
+        return self
+
+    @property
+    def family(self) -> str:
+        """The instrument family of most of the answers: the first one."""
+        return self.families[0]
+
+
+class RowRule(Strict):
+    """A condition over several columns under which a row is not acceptable, in SQL over our column names.
+
+    `reject` quarantines the row, `warn` keeps it and says so. `say` is the reason a person reads.
+    """
+
+    rule: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    when: str
+    say: str
+    column: str | None = None
+    on_error: Literal["reject", "warn"] = "reject"

@@ -1,0 +1,122 @@
+"""Zip archives: one file of data in a temporary file, within limits; anything doubtful is refused.
+
+Belongs here: which members are data, limits on their number, size and ratio, names that lead outside.
+Does not belong here: gzip (compression.py), the package of a workbook (workbook_package.py), what the data mean.
+
+An archive with several files of data is taken apart where files are landed (landing.py): each member is
+a delivery of its own. A reader sees one file.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from ingestion.readers import Refused
+from ingestion.readers.compression import MAX_RATIO, RATIO_COUNTS_FROM_BYTES
+from ingestion.readers.content import describe
+
+MAX_MEMBERS = 1_000
+_CHUNK_BYTES = 1 << 20
+_SEND_AGAIN = "Ask the sender for the archive again, made of plain files; nothing of it was loaded."
+# What operating systems add to an archive; never data.
+_NO_DATA = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
+
+
+def is_workbook(path: Path, is_expected: bool) -> bool:
+    """Whether a zip is the package of an .xlsx workbook; a damaged one is when a workbook is expected."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            return any(name.startswith("xl/") or name == "[Content_Types].xml" for name in package.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return is_expected
+
+
+def unpack_only_member(path: Path, max_bytes: int) -> Path:
+    """The one file of data in a temporary file the caller removes. Raises Refused where there is none or several."""
+    members = data_members(path, max_bytes)
+    if len(members) != 1:
+        raise Refused("archive_members", f"the zip archive holds {len(members)} files of data, a delivery is one file",
+                      "Put the archive into the inbox, where each file in it becomes a delivery of its own, or unpack it first."
+                      if members else _SEND_AGAIN)
+    with tempfile.NamedTemporaryFile(prefix="pxw-", suffix=".plain", delete=False) as out:
+        try:
+            for chunk in content_of(path, members[0], max_bytes):
+                out.write(chunk)
+        except BaseException:
+            Path(out.name).unlink()
+            raise
+    return Path(out.name)
+
+
+def data_members(path: Path, max_bytes: int) -> list[str]:
+    """Names of the files of data, in the order of the archive.
+
+    Raises Refused for a damaged or encrypted archive, too many members or bytes, a repeated name, a name
+    that leads outside, a link, overlapping members, or a ratio no text reaches.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError):
+        raise Refused("damaged_archive", "the zip archive is cut off or damaged", _SEND_AGAIN) from None
+    _refuse_unsafe(entries, path.stat().st_size, max_bytes)
+    return [entry.filename for entry in entries if not entry.is_dir() and not _NO_DATA.search(entry.filename)]
+
+
+def content_of(path: Path, member: str, max_bytes: int) -> Iterator[bytes]:
+    """The bytes of a member, counted while they are unpacked: the directory of an archive may lie."""
+    n_bytes = 0
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as content:
+            packed = archive.getinfo(member).compress_size
+            while chunk := content.read(_CHUNK_BYTES):
+                if not n_bytes:
+                    _refuse_nested(chunk)
+                n_bytes += len(chunk)
+                _refuse_bomb(n_bytes, packed, max_bytes)
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        raise Refused("damaged_archive", f"a file in the zip archive is damaged after {n_bytes:,} bytes", _SEND_AGAIN) from None
+
+
+def _refuse_unsafe(entries: list[zipfile.ZipInfo], n_bytes: int, max_bytes: int) -> None:
+    names = [entry.filename for entry in entries]
+    if len(entries) > MAX_MEMBERS:
+        raise Refused("unsafe_archive", f"the zip archive has {len(entries):,} members, more than {MAX_MEMBERS:,}", _SEND_AGAIN)
+    if len({name.casefold() for name in names}) < len(names):
+        raise Refused("unsafe_archive", "the zip archive holds two members of the same name", _SEND_AGAIN)
+    if any(_leads_outside(name) for name in names):
+        raise Refused("unsafe_archive", "a member of the zip archive has a path that leads outside of it", _SEND_AGAIN)
+    if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
+        raise Refused("unsafe_archive", "the zip archive holds a link instead of a file", _SEND_AGAIN)
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise Refused("encrypted_archive", "the zip archive is encrypted", "Have it sent without a password over a safe way.")
+    if sum(entry.compress_size for entry in entries) > n_bytes:
+        raise Refused("unsafe_archive", "members of the zip archive overlap", _SEND_AGAIN)
+    _refuse_bomb(sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries), max_bytes)
+
+
+def _refuse_bomb(n_bytes: int, n_packed: int, max_bytes: int) -> None:
+    if n_bytes > max_bytes:
+        raise Refused("too_large", f"the zip archive unpacks to more than {max_bytes:,} bytes",
+                      "Raise format.max_uncompressed_bytes in the feed if files of this size are expected.")
+    if n_bytes > RATIO_COUNTS_FROM_BYTES and n_bytes > MAX_RATIO * max(n_packed, 1):
+        raise Refused("zip_bomb", f"the zip archive unpacks to more than {MAX_RATIO} times its size",
+                      "Ask the sender what this is; if it is right, deliver it unpacked.")
+
+
+def _refuse_nested(start: bytes) -> None:
+    found = describe(start)
+    if found and "workbook" not in found:
+        raise Refused("nested_archive", f"a member of the zip archive is itself {found}", _SEND_AGAIN)
+
+
+def _leads_outside(name: str) -> bool:
+    parts = re.split(r"[/\\]", name)
+    return name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name or not PurePosixPath(name).name

@@ -1,0 +1,79 @@
+"""SQL of values that are more than a cast: code lists with dates, ends of ranges, lost leading zeros.
+
+Belongs here: expressions over one text, pure functions from the feed to SQL.
+Does not belong here: faults and statements (conform_sql.py, conform.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingestion.sql import literal
+
+if TYPE_CHECKING:
+    from ingestion.feed import ColumnSpec, Feed
+    from ingestion.feed_columns import Dated
+
+# 21.85 - 23.64, >= 31.53, 88, 97 %; also with a dash of typographers.
+_NUMBER = r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?"
+_RANGE = rf"\s*(>=|<=|>|<|≥|≤)?\s*({_NUMBER})\s*%?\s*(?:[-–]\s*({_NUMBER})\s*%?\s*)?"
+
+
+def padded(text: str, width: int) -> str:
+    """A spreadsheet takes 010001 for a number. Only digits are padded: an identifier with letters never lost any."""
+    return f"case when {has_lost_zeros(text, width)} then lpad({text}, {width}, '0') else {text} end"
+
+
+def has_lost_zeros(text: str, width: int) -> str:
+    """Condition: only digits, and fewer than there must be."""
+    return f"length({text}) < {width} and regexp_full_match({text}, '[0-9]+')"
+
+
+def coded(spec: ColumnSpec, text: str, feed: Feed) -> str:
+    """Our code for the vendor's; of dated lists the one that holds on the date of the row, none without a date."""
+    if spec.codes:
+        return _looked_up(spec.codes, text)
+    day = f"v_{feed.codes_on(spec.codes_on)}"
+    return "case " + " ".join(f"when {during(book, day)} then {_looked_up(book.map, text)}" for book in spec.codebooks) + " end"
+
+
+def _looked_up(codes: dict[str, str | bool | int], text: str) -> str:
+    whens = " ".join(f"when {literal(theirs.casefold())} then {_ours(ours)}" for theirs, ours in codes.items())
+    return f"case lower({text}) {whens} end"
+
+
+def during(dated: Dated, day: str) -> str:
+    """Condition: the day lies between the dates, both included. Null without a day."""
+    first = f"{day} >= date '{dated.valid_from_on}'" if dated.valid_from_on else f"{day} is not null"
+    return f"{first} and {day} <= date '{dated.valid_to_on}'" if dated.valid_to_on else first
+
+
+def range_end(spec: ColumnSpec, text: str) -> str:
+    """The lower or upper end of a range of numbers; a plain number is both ends, an open range has no other end.
+
+    A word of `ranges` gives its own ends, null for an open one.
+    """
+    is_lower = spec.part == "lower"
+    sign, first, second = (f"nullif(regexp_extract({text}, {literal('^' + _RANGE + '$')}, {group}), '')" for group in (1, 2, 3))
+    absent = "'<', '<=', '≤'" if is_lower else "'>', '>=', '≥'"
+    end = first if is_lower else f"coalesce({second}, {first})"
+    number = f"case when {sign} in ({absent}) then null else try_cast(replace({end}, ',', '') as double) end"
+    whens = " ".join(f"when {literal(word.casefold())} then {_bound(ends[0 if is_lower else 1])}" for word, ends in spec.ranges.items())
+    return f"(case lower({text}) {whens} else {number} end)" if whens else f"({number})"
+
+
+def _bound(value: float | None) -> str:
+    return "null::double" if value is None else f"{value}::double"
+
+
+def is_open_range(spec: ColumnSpec, text: str) -> str:
+    """Condition: the text is a range whose wanted end is open, so a null is its value and no fault."""
+    lower = spec.part == "lower"
+    words = [literal(word.casefold()) for word, ends in spec.ranges.items() if ends[0 if lower else 1] is None]
+    known = f" or lower({text}) in ({', '.join(words)})" if words else ""
+    signs = "<≤" if lower else ">≥"
+    return f"(regexp_full_match({text}, {literal(_RANGE)}) and regexp_full_match({text}, {literal(f'[{signs}].*')}){known})"
+
+
+def _ours(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else literal(str(value))
