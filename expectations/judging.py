@@ -73,7 +73,6 @@ def _quiet_context() -> Iterator[EphemeralDataContext]:
 
     GX logs errors with the text of the database, which may quote a cell.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from expectations import prepare
 from ingestion.cadence import CADENCE_DAYS
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.conform import ConformReport
@@ -67,10 +68,10 @@ def raw_assets(feeds: Mapping[str, Feed], schemas: Mapping[str, dg.TableSchema])
     @dg.multi_asset(name=STEP, specs=specs, check_specs=[*checks, feed_checks.placed_spec(CATALOGUE)], can_subset=True)
     def deliveries(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
         home, say = warehouse.root, warehouse.progress(context)
-        with warehouse.timed("landing"):
-            landed = pipeline.land(home, warehouse.settled_inboxes(), dict(feeds), say)
-        with warehouse.timed("conforming"):
-            reports = pipeline.conform_new(home, dict(feeds), say)
+        if warehouse.is_being_brought_in:  # the other core is still conforming: time to import what the next step needs
+            with warehouse.timed("expectations"):
+                prepare()
+        landed, reports = warehouse.bring_in(context, dict(feeds))
         with warehouse.timed("expectations"):
             pipeline.judge_new(home, dict(feeds), say)
         known = read_catalogue(home, dict(feeds))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ingestion.catalogue import Delivery, landed_file, raw_path, read_catalogue
@@ -31,6 +33,10 @@ Progress = Callable[[str], None]
 
 class Busy(RuntimeError):
     """Another run holds the warehouse home."""
+
+
+class Stopped(RuntimeError):
+    """Whoever asked for the work does not want it any more."""
 
 
 def _quiet(_: str) -> None:
@@ -67,8 +73,21 @@ def pending_conform(home: Home, feeds: dict[str, Feed], deliveries: list[Deliver
     return [d for d in known if d.status != "refused" and not (d.conformed and raw_path(home, feeds[d.feed], d).exists())]
 
 
-def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -> dict[str, list[ConformReport]]:
-    """Write the missing raw Parquet, several deliveries side by side; reports by feed."""
+def bring_in(
+    home: Home, feeds: dict[str, Feed], inboxes: Iterable[str], progress: Progress, seconds: dict[str, float], stop: Event | None = None,
+) -> tuple[LandReport, dict[str, list[ConformReport]]]:
+    """Land and conform, with the time each took in `seconds`."""
+    times = [time.monotonic()]
+    landed = land(home, inboxes, feeds, progress)
+    times.append(time.monotonic())
+    reports = conform_new(home, feeds, progress, stop)
+    times.append(time.monotonic())
+    seconds |= {part: round(end - start, 3) for part, start, end in zip(("landing", "conforming"), times, times[1:], strict=False)}
+    return landed, reports
+
+
+def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet, stop: Event | None = None) -> dict[str, list[ConformReport]]:
+    """Write the missing raw Parquet, several deliveries side by side; reports by feed. Raises Stopped once `stop` is set."""
     from ingestion.keys import load_keys
 
     pending = pending_conform(home, feeds)
@@ -77,6 +96,8 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet)
     keys, ledger, reports = load_keys(), Ledger(home.ledger), {}
 
     def one(delivery: Delivery) -> tuple[Delivery, ConformReport]:
+        if stop and stop.is_set():
+            raise Stopped
         feed = feeds[delivery.feed]
         return delivery, conform(
             feed, landed_file(home, delivery), delivery.delivery_id, delivery.order, keys,

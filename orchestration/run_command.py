@@ -16,6 +16,7 @@ import click
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from orchestration import pipeline
+from orchestration.ahead import HeadStart
 from orchestration.build_input import plan_build
 from orchestration.settings import inboxes as settled_inboxes
 
@@ -38,9 +39,10 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
             return 0
         tell = _progress(started)
         tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")
-        from orchestration.run_job import run_job
+        with HeadStart(home, feeds, inboxes, tell) as head_start:
+            from orchestration.run_job import run_job
 
-        outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=tell)
+            outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=tell, head_start=head_start)
         (home.build / "seconds.json").write_text(json.dumps({"wall": outcome.seconds, "cpu": outcome.cpu_seconds}))
     if not outcome.is_ok:
         click.echo("\nthe run failed; what was published before stays as it is", err=True)

@@ -19,11 +19,15 @@ from ingestion.home import Home
 if TYPE_CHECKING:
     from dagster import DagsterEvent, Definitions, ExecuteInProcessResult
 
+    from orchestration.ahead import HeadStart
+
+
+_PARTS = ("loading", "landing", "conforming", "expectations", "preparing", "dbt", "reporting", "publishing")
+
 
 @dataclass
 class JobOutcome:
-    """How a run ended. Seconds by part (loading, landing, conforming, expectations, preparing, dbt, reporting, publishing),
-    by the clock and of CPU."""
+    """How a run ended. Seconds by part, by the clock and of CPU; with a head start landing and conforming run beside loading."""
 
     is_ok: bool
     dagster_run_id: str | None = None
@@ -35,9 +39,9 @@ class JobOutcome:
 
 def run_job(
     home: Home, inboxes: Sequence[str] = (), as_of: date | None = None, force: bool = False,
-    progress: Callable[[str], None] = lambda _: None, definitions: Definitions | None = None,
+    progress: Callable[[str], None] = lambda _: None, definitions: Definitions | None = None, head_start: HeadStart | None = None,
 ) -> JobOutcome:
-    """Execute the job; the caller holds the home (pipeline.exclusive). Raises only for faults in definitions."""
+    """Execute the job; the caller holds the home (pipeline.exclusive) and may have begun with the files. Raises only for faults in definitions."""
     started = (time.monotonic(), time.process_time())
     # Dagster warns of every blocking check without a result; a feed without deliveries has none, nor has a run without news.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
@@ -47,7 +51,7 @@ def run_job(
     from orchestration.warehouse import CALLER, Caller
 
     job = (definitions or build_definitions(home, is_held=True)).resolve_job_def(WAREHOUSE.name)
-    caller = Caller(home.root, progress)
+    caller = Caller(home.root, progress, head_start)
     options = {"home": str(home.root), "inboxes": list(inboxes), "as_of": as_of.isoformat() if as_of else None, "force": force}
     with open_instance(home) as instance:
         close_dead_runs(instance)
@@ -61,7 +65,8 @@ def run_job(
         finally:
             CALLER.reset(token)
         forget_old_runs(instance)
-    return JobOutcome(result.success, result.run_id, _has_published(result), _failures(result), caller.seconds, caller.cpu_seconds)
+    seconds, cpu_seconds = ({part: found[part] for part in _PARTS if part in found} for found in (caller.seconds, caller.cpu_seconds))
+    return JobOutcome(result.success, result.run_id, _has_published(result), _failures(result), seconds, cpu_seconds)
 
 
 def _has_published(result: ExecuteInProcessResult) -> bool:

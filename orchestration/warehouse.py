@@ -16,8 +16,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from ingestion.conform import ConformReport
+from ingestion.feed import Feed
 from ingestion.home import Home
+from ingestion.landing import LandReport
 from orchestration import pipeline
+from orchestration.ahead import HeadStart
 from orchestration.settings import inboxes as settled_inboxes
 
 _PATIENCE = 3600.0  # seconds a run of the web page waits for `pxw run` to end
@@ -38,6 +42,7 @@ class Caller:
 
     home: Path
     progress: Callable[[str], None]
+    head_start: HeadStart | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -48,7 +53,7 @@ class Caller:
 
 
 def clocks() -> tuple[float, float]:
-    """Seconds by the clock and CPU seconds of all threads of this process."""
+    """Seconds by the clock and CPU seconds of all threads of this process, so parts side by side count each other's."""
     return time.monotonic(), time.process_time()
 
 
@@ -101,6 +106,26 @@ class Warehouse(dg.ConfigurableResource):
     def settled_inboxes(self) -> list[str]:
         """Where this run looks for files."""
         return open_inboxes(self.root, list(self.inboxes))
+
+    @property
+    def is_being_brought_in(self) -> bool:
+        """Whether the caller's head start is still at work."""
+        caller = CALLER.get()
+        return caller is not None and caller.head_start is not None and caller.head_start.is_under_way
+
+    def bring_in(self, context: dg.AssetExecutionContext, feeds: dict[str, Feed]) -> tuple[LandReport, dict[str, list[ConformReport]]]:
+        """Land and conform, or wait for the caller's head start."""
+        caller, started, seconds = CALLER.get(), clocks(), {}
+        if caller is None or caller.head_start is None:
+            found = pipeline.bring_in(self.root, feeds, self.settled_inboxes(), self.progress(context), seconds)
+        else:
+            found, seconds = caller.head_start.result(), caller.head_start.seconds
+            for line in caller.head_start.lines:
+                context.log.info(line)
+        if caller:
+            caller.took("conforming", started)
+            caller.seconds |= seconds
+        return found
 
     def progress(self, context: dg.AssetExecutionContext) -> Callable[[str], None]:
         """Lines go to the log of the run and to the caller, if there is one."""
