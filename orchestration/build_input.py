@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue
 from ingestion.feed import Feed
 from ingestion.home import Home
+from ingestion.ledger import Ledger
 from ingestion.sql import literal
 from orchestration.encounter_settings import write_encounter_settings
 from orchestration.settings import load_settings
@@ -52,6 +53,7 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
     lines.append(f"encounters {load_settings(home).encounters.fingerprint()}")
     lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
+    lines += [f"annotation {entry['entry']} {entry['previous']}" for entry in Ledger(home.ledger).entries("annotation")]
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     used = [d for d in known if d.status == "accepted"]
     n_rows = sum(d.conformed.get("n_accepted", 0) for d in used)

@@ -18,6 +18,7 @@ from dagster_dbt import dbt_assets
 
 from ingestion.feed import Feed
 from orchestration import built
+from orchestration.audit.record import note_definitions, note_run
 from orchestration.build_input import prepare_build
 from orchestration.column_lineage import column_lineage
 from orchestration.dbt_render import render
@@ -45,8 +46,10 @@ def model_assets(
             say("nothing that a mart depends on has changed; the published marts stay")
             return
         say(f"building from {plan.n_deliveries} deliveries")
+        note_definitions(home, feeds)
         with warehouse.timed("dbt") as taken:
             result = run_dbt(home, _narrator(say), build_arguments(plan.n_rows))
+        note_run(home, plan, result, taken["seconds"])
         say(f"dbt: {result.n_models} models and {result.n_tests} tests in {taken['seconds']:.1f} s")
         if result.is_ok:
             built.keep_plan(home, plan)

@@ -11,6 +11,7 @@ import dagster as dg
 from ingestion.home import Home
 from ingestion.sql import identifier
 from orchestration import built
+from orchestration.audit.history import FILLED_AT_PUBLICATION
 from orchestration.dbt_assets import POOL
 from orchestration.publish import PublishReport, publish
 from orchestration.warehouse import Warehouse
@@ -57,6 +58,7 @@ def _check(home: Home, report: PublishReport) -> dg.AssetCheckResult:
     import duckdb
 
     marts = {name.removeprefix("marts."): n for name, n in built.row_counts(home).items() if name.startswith("marts.")}
+    marts |= {name: report.tables[name]["n_rows"] for name in FILLED_AT_PUBLICATION if name in marts}
     with duckdb.connect(str(home.published / "px.duckdb"), read_only=True) as con:
         names = [row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()]
         found = {name: con.execute(f"select count(*) from marts.{identifier(name)}").fetchone()[0] for name in names}

@@ -42,6 +42,8 @@ class PublishReport:
 
 def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> PublishReport:
     """Publish the marts of the build file. Nothing is visible before everything is written."""
+    from orchestration.audit.history import record
+    from orchestration.audit.record import note_publication
     from orchestration.build_input import code_version
 
     shelf = home.root / "publications"
@@ -49,16 +51,22 @@ def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> Pu
     fresh = Path(tempfile.mkdtemp(prefix=".next-", dir=shelf))
     try:
         tables = _write_tables(home.build_file, fresh)
+        published_at = datetime.now(UTC).isoformat(timespec="seconds")
+        history = record(home, plan, fresh, published_at)
+        tables |= history.tables
         manifest = {
             "run_id": plan.run_id, "fingerprint": plan.fingerprint, "code_version": code_version(),
-            "as_of": plan.as_of.isoformat() if plan.as_of else None, "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "tables": tables, "deliveries": deliveries,
+            "as_of": plan.as_of.isoformat() if plan.as_of else None, "published_at": published_at,
+            "tables": tables, "file_sha256": _sha256(fresh / "px.duckdb"), "deliveries": deliveries,
         }
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        manifest_sha256 = _sha256(fresh / "manifest.json")
         fresh.chmod(0o755)
         final = _place(shelf, fresh, plan.run_id)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    # Before the swap: a crash between the two leaves an entry without effect, never a publication without an entry.
+    note_publication(home, manifest, manifest_sha256, history.facts)
     _swap(home, final)
     _forget_old(shelf, final)
     return PublishReport(plan.run_id, final, tables)
@@ -91,8 +99,12 @@ def _write_table(con: DuckDBPyConnection, name: str, parquet: Path) -> dict[str,
     con.execute(f"insert into {table} select * from build.marts.{identifier(name)} order by all").fetchall()
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
     n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
-    with parquet.open("rb") as handle:
-        return {"n_rows": n_rows, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+    return {"n_rows": n_rows, "sha256": _sha256(parquet)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _copy_comments(con: DuckDBPyConnection) -> None:

@@ -1,0 +1,144 @@
+"""What publications change: found by comparison, kept, and explained by evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingestion.ledger import Ledger
+from orchestration.audit import causes
+from orchestration.audit.history import history_folder, publications
+from tests.audit.small import KPI, World, first_world
+
+JANUARY_F1 = f"{KPI}:month:2026-01-01:facility:F1:all"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = first_world(tmp_path / "home")
+    made.publish()
+    return made
+
+
+def changed(world: World, publication: int) -> dict[str, tuple[str, str]]:
+    """kpi_key -> (kind, cause) of one publication."""
+    return {row["kpi_key"]: (row["change_kind"], row["cause"]) for row in world.restatements() if row["publication_number"] == publication}
+
+
+def test_the_first_publication_restates_nothing_and_starts_every_history(world: World):
+    assert world.restatements() == []
+    history = world.rows("kpi_history", "kpi_key")
+    assert len(history) == 6 and all(row["valid_to_at"] is None and row["publication_number"] == 1 for row in history)
+    told = publications(world.home)
+    assert [entry["publication"] for entry in told] == [1] and told[0]["n_changes"] == {"added": 6, "changed": 0, "removed": 0}
+
+
+def test_a_new_delivery_is_the_cause_where_its_rows_are_and_nowhere_else(world: World):
+    world.deliveries["march"] = ("complaints", "complaint", None)
+    world.cases += [("march", 1, "F1/4W", "2026-01"), ("march", 2, "F1/4W", "2026-01")]
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("restated", "NEW_DELIVERY")}
+    row = world.restatements()[0]
+    assert (row["value_before"], row["value_after"], row["n_before"], row["n_after"]) == (1.0, 2.0, 2000, 2000)
+    assert row["cause_detail"] == "delivery march (complaints)" and row["level"] == "facility" and row["entity_code"] == "F1"
+    history = [row for row in world.rows("kpi_history", "valid_from_at, publication_number") if row["kpi_key"] == JANUARY_F1]
+    assert [row["value"] for row in history] == [1.0, 2.0]
+    assert history[0]["valid_to_at"] == history[1]["valid_from_at"] and history[1]["valid_to_at"] is None
+
+
+def test_a_corrected_delivery_is_told_from_a_new_one(world: World):
+    world.deliveries["feb_v2"] = ("complaints", "complaint", None)
+    world.cases = [case for case in world.cases if case[1] != 1] + [("feb_v2", 1, "F2/A1", "2026-01")]
+    world.replaced = [("feb", 1, "feb_v2", 1)]
+    world.publish()
+    assert changed(world, 2) == {f"{KPI}:month:2026-01-01:facility:{one}:all": ("restated", "CORRECTED_DELIVERY") for one in ("F1", "F2")}
+    assert world.restatements()[0]["cause_detail"] == "delivery feb_v2 replaced rows of feb (complaints)"
+
+
+def test_a_mapping_change_moves_the_same_rows(world: World):
+    world.deliveries["org2"] = ("org_units", "org_unit", None)
+    world.cases = [(d, n, "F2/A1" if (d, n) == ("feb", 1) else unit, month) for d, n, unit, month in world.cases]
+    world.publish()
+    assert set(changed(world, 2).values()) == {("restated", "MAPPING_CHANGE")} and len(changed(world, 2)) == 2
+    assert "org2" in world.restatements()[0]["cause_detail"]
+
+
+def test_a_released_and_a_withdrawn_delivery(world: World):
+    world.deliveries["march"] = ("complaints", "complaint", "released by kim: checked")
+    world.cases += [("march", 1, "F1/4W", "2026-01")]
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("restated", "RELEASED_DELIVERY")}
+    del world.deliveries["march"]
+    world.cases.pop()
+    world.publish()
+    assert changed(world, 3) == {JANUARY_F1: ("restated", "WITHDRAWN_DELIVERY")}
+    assert len(world.restatements()) == 2
+
+
+def test_a_definition_change_is_the_cause_of_all_its_rows(world: World):
+    world.definition, world.minimum = "b" * 64, 1500
+    world.publish()
+    # F2 has 1,000 encounters: below the new minimum.
+    assert changed(world, 2) == {f"{KPI}:month:2026-0{month}-01:facility:F2:all": ("withdrawn", "DEFINITION_CHANGE") for month in (1, 2, 3)}
+    assert "minimum_denominator 100 to 1500" in world.restatements()[0]["cause_detail"]
+
+
+def test_a_delivery_that_closes_a_period_is_no_evidence_of_its_rows(tmp_path: Path):
+    world = replace(first_world(tmp_path / "home"), open_from="2026-03")
+    world.publish()
+    world.open_from = "2026-04"
+    world.deliveries["april"] = ("complaints", "complaint", None)
+    world.cases += [("april", 1, "F1/4W", "2026-04")]
+    world.publish()
+    assert changed(world, 2) == {f"{KPI}:month:2026-03-01:facility:{one}:all": ("completed", "PERIOD_CLOSED") for one in ("F1", "F2")}
+
+
+def test_the_code_is_the_cause_only_when_nothing_else_differs(world: World, monkeypatch: pytest.MonkeyPatch):
+    world.encounters = 2000
+    monkeypatch.setattr(causes, "code_version", lambda: "fedcba987654")
+    world.publish()
+    assert {cause for _, cause in changed(world, 2).values()} == {"CODE_CHANGE"}
+    world.encounters = 1000
+    world.publish()
+    assert {cause for _, cause in changed(world, 3).values()} == {"UNEXPLAINED"}
+
+
+def test_the_last_digits_of_a_double_are_no_restatement(world: World):
+    world.encounters = 1000.0000000001
+    world.publish()
+    assert world.restatements() == [] and publications(world.home)[-1]["changes"] is None
+
+
+def test_rows_that_disappear_are_withdrawn_and_their_history_ends(world: World):
+    world.months = ("2026-01", "2026-02")
+    world.publish()
+    gone = {key for key, (kind, _) in changed(world, 2).items() if kind == "withdrawn"}
+    assert gone == {f"{KPI}:month:2026-03-01:facility:{one}:all" for one in ("F1", "F2")}
+    assert all(row["valid_to_at"] for row in world.rows("kpi_history", "kpi_key") if row["kpi_key"] in gone)
+    world.months += ("2026-03",)
+    world.publish()
+    back = [row for row in world.rows("kpi_history", "publication_number") if row["kpi_key"] in gone]
+    assert len(back) == 4 and sum(row["valid_to_at"] is None for row in back) == 2
+
+
+def test_publishing_the_same_again_changes_no_byte_of_history(world: World):
+    before = {path.name: path.read_bytes() for path in history_folder(world.home).iterdir()}
+    mart = (world.home.published / "marts" / "kpi_history.parquet").read_bytes()
+    world.n_runs -= 1  # the same inputs
+    world.publish()
+    assert {path.name: path.read_bytes() for path in history_folder(world.home).iterdir()} == before
+    assert (world.home.published / "marts" / "kpi_history.parquet").read_bytes() == mart
+    assert Ledger(world.home.ledger).verify() == 2
+
+
+def test_the_files_of_history_stand_in_the_ledger_by_hash(world: World):
+    import hashlib
+
+    entry = publications(world.home)[0]
+    for name in ("changes", "evidence", "context"):
+        content = (history_folder(world.home) / entry[name]["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry[name]["sha256"]
+    assert json.loads((history_folder(world.home) / entry["context"]["file"]).read_text())["deliveries"]["feb"]["feed"] == "complaints"
