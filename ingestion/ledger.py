@@ -31,6 +31,9 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "ledger.jsonl"
+        # Number and hash of the newest line: what tells a ledger that was cut off from one that ends there. Written
+        # after the line, so after a crash it names an older one.
+        self.head = folder / "head"
 
     def append(self, kind: str, **facts: Any) -> dict[str, Any]:
         """Write one entry durably and return it. One writer at a time; others wait."""
@@ -55,6 +58,7 @@ class Ledger:
                     written.append(entry)
                 log.flush()
                 os.fsync(log.fileno())
+            self.head.write_text(f"{number} {previous}\n")
         return written
 
     def entries(self, *kinds: str) -> Iterator[dict[str, Any]]:
@@ -65,12 +69,24 @@ class Ledger:
     def verify(self) -> int:
         """Check numbers and hashes of the whole chain; the number of entries, or LedgerBroken."""
         previous, count = GENESIS, 0
+        known, known_hash = self._known_head()
         for line, entry in self._lines():
             count += 1
             if entry.get("entry") != count or entry.get("previous") != previous:
                 raise LedgerBroken(f"{self.path}:{count}: the entry does not follow the one before it")
             previous = _digest(line)
+            if count == known and previous != known_hash:
+                raise LedgerBroken(f"{self.path}:{count}: the entry is not the one that was written")
+        if count < known:
+            raise LedgerBroken(f"{self.path}:{count + 1}: the ledger is cut off here; it had at least {known} entries")
         return count
+
+    def _known_head(self) -> tuple[int, str]:
+        try:
+            number, _, digest = self.head.read_text().strip().partition(" ")
+            return int(number), digest
+        except (OSError, ValueError):
+            return 0, GENESIS
 
     def _lines(self, kinds: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
         if not self.path.exists():

@@ -19,6 +19,7 @@ from ingestion.home import Home
 from orchestration.restatements_command import restatements
 from orchestration.score_command import score
 from orchestration.trace_command import trace
+from orchestration.verify_command import ledger, verify
 
 _LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
 
@@ -159,6 +160,8 @@ def ui(port: int) -> None:
 main.add_command(restatements)
 main.add_command(score)
 main.add_command(trace)
+main.add_command(verify)
+main.add_command(ledger)
 
 
 if __name__ == "__main__":

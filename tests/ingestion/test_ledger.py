@@ -56,3 +56,34 @@ def test_writers_take_turns(tmp_path):
     for thread in threads:
         thread.join()
     assert ledger.verify() == 80
+
+
+def test_a_ledger_cut_off_anywhere_stays_readable_and_is_found_out(tmp_path):
+    """Cut at every byte: the whole entries before the cut can be read, and verify says that others are gone."""
+    ledger = filled(tmp_path, 4)
+    whole = ledger.path.read_bytes()
+    ends = [n + 1 for n, byte in enumerate(whole) if byte == 10]
+    for cut in range(len(whole)):
+        ledger.path.write_bytes(whole[:cut])
+        n_whole = sum(end <= cut for end in ends)
+        assert len(list(ledger.entries())) == n_whole
+        with pytest.raises(LedgerBroken, match=f":{n_whole + 1}: the ledger is cut off here; it had at least 4 entries"):
+            ledger.verify()
+    ledger.path.write_bytes(whole)
+    assert ledger.verify() == 4
+
+
+def test_another_last_line_is_found_out(tmp_path):
+    ledger = filled(tmp_path)
+    lines = ledger.path.read_bytes().splitlines(keepends=True)
+    ledger.path.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b"Zeile 2", b"Zeile 9"))
+    with pytest.raises(LedgerBroken, match=":3: the entry is not the one"):
+        ledger.verify()
+
+
+def test_entries_of_a_kind_are_those_of_that_kind(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append("note", text='says "kind":"other"')
+    ledger.append("other", text="x")
+    assert [entry["entry"] for entry in ledger.entries("other")] == [2]
+    assert [entry["entry"] for entry in ledger.entries("note", "other")] == [1, 2]
