@@ -103,6 +103,7 @@ judged as (
         *,
         case
             when start_on is null then 'NOT_STARTED'
+            when limit_n is not null and due_on is null then 'NO_CALENDAR'
             when start_on > as_of_on then 'START_IN_FUTURE'
             when done_on < start_on then 'DONE_BEFORE_START'
             when done_on > as_of_on then 'DONE_IN_FUTURE'

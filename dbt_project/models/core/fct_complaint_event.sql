@@ -1,0 +1,23 @@
+-- What happened to each case and when: from the dates of its newest export, and from changes between exports. A change
+-- of status that no date column tells is dated by the delivery that first shows it (basis snapshot): it happened before.
+with dated as (
+    {%- for code, moment in [('RECEIVED', 'received'), ('ACKNOWLEDGED', 'acknowledged'), ('CONSENT_RECEIVED', 'consent'),
+        ('INTERIM_SENT', 'interim_sent'), ('RESPONDED', 'responded'), ('FIRST_CLOSED', 'first_closed'), ('REOPENED', 'reopened')] %}
+    select feed, case_id, '{{ code }}' as event_code, cast(null as varchar) as status_code, {{ moment }}_at as occurred_at, {{ moment }}_on as occurred_on,
+        'column' as basis, delivery_id, row_number
+    from {{ ref('fct_complaint') }} where {{ moment }}_at is not null
+    union all
+    {%- endfor %}
+    select feed, case_id, 'CLOSED_AGAIN', null, closed_at, closed_on, 'column', delivery_id, row_number
+    from {{ ref('fct_complaint') }} where closed_at > first_closed_at and reopen_count > 0 and is_closed
+    union all
+    select feed, case_id, 'STATUS', status_code, delivered_at, cast(delivered_at as date), 'snapshot', delivery_id, row_number
+    from {{ ref('complaint_version') }}
+    where status_code is not null and status_code <> coalesce(previous_status_code, '')
+)
+
+select
+    feed, case_id,
+    cast(row_number() over (partition by feed, case_id order by occurred_at, basis, event_code, delivery_id) as integer) as event_number,
+    event_code, status_code, occurred_at, occurred_on, basis, delivery_id, row_number
+from dated

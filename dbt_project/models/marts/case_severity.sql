@@ -1,0 +1,54 @@
+-- How bad: valid cases by severity, per entity, window and scheme. Severity of a case for triage is the highest severity
+-- among its subjects or coded categories (product-defined; HCAT itself defines none). Basis words: the feedback system's
+-- own word. Basis coding: of the newest coding of the case. Cases without a level are counted beside, never as level 0.
+with coded as (
+    select feed, case_id, scheme_id, max(severity_level) as severity_level
+    from (
+        select *, first_value(coder_id) over (
+            partition by feed, case_id, scheme_id order by coded_at desc, coder_id
+        ) as newest_coder_id
+        from {{ ref('fct_complaint_coding') }} where severity_level is not null
+    )
+    where coder_id = newest_coder_id
+    group by all
+),
+
+levelled as (
+    select unit_key, month_start_on, 'words' as basis, severity_scheme_id as scheme_id, severity_level
+    from {{ ref('fct_complaint') }} where is_valid_case and severity_level is not null
+    union all
+    select c.unit_key, c.month_start_on, 'coding', k.scheme_id, k.severity_level
+    from coded as k inner join {{ ref('fct_complaint') }} as c using (feed, case_id) where c.is_valid_case
+),
+
+counted as (
+    select unit_key, month_start_on, basis, scheme_id, severity_level, count(*) as n_cases from levelled group by all
+),
+
+total as (
+    {{ sums_per_window('counted', ['basis', 'scheme_id', 'severity_level'], ['n_cases']) }}
+),
+
+valid as (
+    select unit_key, month_start_on, count(*) as n_valid from {{ ref('fct_complaint') }} where is_valid_case group by all
+),
+
+all_cases as (
+    {{ sums_per_window('valid', [], ['n_valid']) }}
+),
+
+label as (
+    select scheme_id, level, min(label) as label from {{ ref('complaint_scheme_level') }} where dimension = 'severity' group by all
+)
+
+select
+    {{ entity_period_columns('p') }},
+    t.basis, t.scheme_id, t.severity_level, l.label as severity_label, t.n_cases,
+    (sum(t.n_cases) over whole)::bigint as n_levelled,
+    {{ percent('t.n_cases', 'sum(t.n_cases) over whole') }} as levelled_pct,
+    (a.n_valid - sum(t.n_cases) over whole)::bigint as n_without_level
+from total as t
+inner join all_cases as a using (entity_number, period_grain, end_month)
+inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
+left join label as l on l.scheme_id = t.scheme_id and l.level = t.severity_level
+window whole as (partition by t.entity_number, t.period_grain, t.end_month, t.basis, t.scheme_id)

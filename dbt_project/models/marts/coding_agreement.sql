@@ -1,0 +1,62 @@
+-- How far coders agree on cases coded twice or more, per scheme and category: whether the category is present (Gwet's
+-- AC1) and how severe it is (quadratic weighted kappa), over all valid and excluded cases alike.
+-- AC1, Gwet 2008, for any number of coders: pa = mean over cases with two codings or more of agreeing pairs / pairs;
+-- p = mean over all coded cases of the share of "present"; pe = 2 p (1 - p); AC1 = (pa - pe) / (1 - pe). Kappa, Cohen 1968, of the first two coders of each case (by time):
+-- with squared weights it is 1 - mean((a - b)^2) / (mean(a^2) + mean(b^2) - 2 mean(a) mean(b)).
+-- Row '(all)' takes every case x category as one decision. Harm is read the same way; it is unreliable between coders.
+with decision as (
+    select scheme_id, scheme_version, category_code, feed, case_id, coder_id, severity_level, coded_at
+    from {{ ref('fct_complaint_coding') }} where severity_level is not null
+    union all
+    -- One harm code per case and coder, said on one of the rows.
+    select scheme_id, scheme_version, '(harm)', feed, case_id, coder_id, max(harm_level), max(coded_at)
+    from {{ ref('fct_complaint_coding') }} where harm_level is not null group by all
+),
+
+ordered as (
+    select
+        *,
+        count(*) over one_case as n_coders,
+        row_number() over (one_case order by coded_at, coder_id) as nth
+    from decision
+    window one_case as (partition by scheme_id, scheme_version, category_code, feed, case_id)
+),
+
+per_case as (
+    select scheme_id, scheme_version, category_code, feed, case_id,
+        any_value(n_coders) as n_coders,
+        count(*) filter (severity_level > 0) as n_present,
+        max(severity_level) filter (nth = 1) as a,
+        max(severity_level) filter (nth = 2) as b
+    from ordered group by all
+),
+
+stacked as (
+    select * from per_case
+    union all
+    select scheme_id, scheme_version, '(all)', feed, case_id || ' ' || category_code, n_coders, n_present, a, b
+    from per_case where category_code <> '(harm)'
+),
+
+-- Shares are decimals, so that sums do not depend on their order.
+summed as (
+    select scheme_id, scheme_version, category_code,
+        count(*) filter (n_coders > 1) as n_double_coded,
+        sum(n_coders) as n_codings,
+        avg(((n_present * (n_present - 1) + (n_coders - n_present) * (n_coders - n_present - 1))::double
+            / (n_coders * (n_coders - 1)))::decimal(20, 18)) filter (n_coders > 1) as pa,
+        (sum((n_present::double / n_coders)::decimal(20, 18)) / count(*))::double as p,
+        sum((a - b) * (a - b))::double / nullif(count(b), 0) as disagreement,
+        sum(a * a) filter (b is not null)::double / nullif(count(b), 0) + sum(b * b)::double / nullif(count(b), 0)
+            - 2 * (sum(a) filter (b is not null)::double / nullif(count(b), 0)) * (sum(b)::double / nullif(count(b), 0)) as by_chance
+    from stacked group by all
+    having count(*) filter (n_coders > 1) > 0
+)
+
+select
+    scheme_id, scheme_version, category_code, n_double_coded, n_codings::bigint as n_codings,
+    100 * pa as agreement_pct,
+    case when category_code <> '(harm)' then (pa - 2 * p * (1 - p)) / nullif(1 - 2 * p * (1 - p), 0) end as gwet_ac1,
+    1 - disagreement / nullif(by_chance, 0) as quadratic_weighted_kappa,
+    case when by_chance = 0 then 'NO_VARIATION' when n_double_coded < 10 then 'FEW_CASES' end as reason
+from summed
