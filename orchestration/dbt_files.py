@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.cadence import CADENCE_DAYS
 from ingestion.kinds import KINDS, PROVENANCE, Column
-from orchestration.dbt_instruments import Item, family_instruments, family_items, known_families
+from orchestration.dbt_instruments import Item, family_instruments, family_items, family_segments, known_families
 from orchestration.definitions_data.tables import TABLES
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
         "cadence_days": {cadence: list(days) for cadence, days in CADENCE_DAYS.items()},
         "kind_columns": {kind: {name: column.type for name, column in columns.items()} for kind, columns in KINDS.items()},
         "survey_instruments": {family: family_instruments(family, seeds_dir) for family in items},
+        "survey_segments": {family: family_segments(family, seeds_dir) for family in items},
         "instrument_items": {family: [vars(item) for item in listed] for family, listed in items.items()},
     }
     return f"{{# {_HEAD} #}}\n" + "\n".join(_data_macro(name, value) for name, value in data.items())

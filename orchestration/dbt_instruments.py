@@ -48,6 +48,22 @@ def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
     return sorted(found, key=lambda row: row["valid_from_on"])
 
 
+def family_segments(family: str, seeds_dir: Path) -> dict[str, list[dict]]:
+    """Segment type -> rules in the order they are tried: column, codes (empty = any), value (None = the code)."""
+    found: dict[str, list[dict]] = {}
+    known = {row["item_code"] for row in _rows(seeds_dir, "instrument_item")}
+    for row in sorted(_rows(seeds_dir, "segment_value"), key=lambda row: int(row["priority"])):
+        if row["family"] == family:
+            codes = [] if row["codes"] == "*" else row["codes"].split(";")
+            is_item = row["column_name"] in known
+            found.setdefault(row["segment_type"], []).append({
+                "priority": int(row["priority"]), "column": row["column_name"], "is_item": is_item,
+                "codes": [int(code) for code in codes] if is_item else codes,
+                "value": None if row["segment_value"] == "*" else row["segment_value"],
+            })
+    return dict(sorted(found.items()))
+
+
 def family_items(family: str, seeds_dir: Path) -> list[Item]:
     """Items of a family in the order of the table. Raises ValueError when its instruments contradict each other."""
     instruments = [row["instrument_id"] for row in family_instruments(family, seeds_dir)]

@@ -45,13 +45,18 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     root = tmp_path_factory.mktemp("scores")
     warehouse = Warehouse(root, feeds())
     given = Input(warehouse.input, feeds())
+    deliver(given)
+    given.write()
+    warehouse.dbt("build")
+    return warehouse
+
+
+def deliver(given: Input) -> None:
+    """Every delivery of the scenario."""
     _org(given)
     _hcahps(given)
     _clinic(given)
     _vendor(given)
-    given.write()
-    warehouse.dbt("build")
-    return warehouse
 
 
 def _org(given: Input) -> None:
