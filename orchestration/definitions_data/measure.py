@@ -32,6 +32,7 @@ class Measure:
     weights: item_code -> answer -> weight, one per valid answer (sources answers and patient_means).
     sections: section -> its items (source patient_means only).
     numerator_groups, denominator_groups: case kinds, encounter classes or disposition groups that count.
+    conditions: tag of a case (severity, category, encounter_class) -> values that count; a case must meet each tag.
     valid_from_on, valid_to_on: discharge dates (answers, surveys) or received dates (cases), ends included.
     breaks: first date and note of each stretch that is not fully comparable with what was before.
     """
@@ -59,6 +60,7 @@ class Measure:
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numerator_groups: tuple[str, ...] = ()
     denominator_groups: tuple[str, ...] = ()
+    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     path: Path | None = None
 
@@ -74,5 +76,8 @@ class Measure:
         data = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _NOT_HASHED}
         for groups in ("numerator_groups", "denominator_groups"):
             data[groups] = sorted(data[groups])
+        data["conditions"] = {tag: sorted(values) for tag, values in sorted(self.conditions.items())}
+        if not self.conditions:
+            del data["conditions"]  # a measure without any is what it was before there were conditions
         text = json.dumps(data, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -113,10 +113,17 @@ class AnswersFile(MeasureFile):
 
 
 class CasesFile(MeasureFile):
-    """Valid cases per 1,000 encounters of the declared classes."""
+    """Valid cases per 1,000 encounters of the declared classes.
+
+    A case must meet every condition that is written: its severity band, one of its categories (`hcat:safety`), the
+    encounter class of its owning unit. The example counts the cases that meet them.
+    """
 
     source: Literal["cases"]
     numerator: Literal["all", "grievance"]
+    severity_bands: list[Literal["none", "low", "medium", "high", "unmapped"]] = []
+    categories: list[Text] = []
+    case_classes: list[str] = []
     encounter_classes: Annotated[list[str], Field(min_length=1)]
     direction: Direction = "decrease"
     standing: Standing

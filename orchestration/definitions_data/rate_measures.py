@@ -18,10 +18,12 @@ _NEVER_COUNTED = "exclude"  # encounter class of contacts that are no encounters
 def of_cases(file: CasesFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
     """The rate of valid cases per 1,000 encounters of the declared classes."""
     known = codebook.encounter_classes - {_NEVER_COUNTED}
-    faults.repeated(("encounter_classes",), file.encounter_classes)
-    for index, name in enumerate(file.encounter_classes):
-        if name not in known:
-            faults.unknown(("encounter_classes", index), "encounter class", name, known)
+    for key, names in (("encounter_classes", file.encounter_classes), ("case_classes", file.case_classes)):
+        faults.repeated((key,), names)
+        for index, name in enumerate(names):
+            if name not in known:
+                faults.unknown((key, index), "encounter class", name, known)
+    conditions = {"severity": file.severity_bands, "category": file.categories, "encounter_class": file.case_classes}
     for example in file.example:
         for name in sorted(set(example.encounters) - known):
             faults.unknown(("example", "encounters", name), "encounter class", name, known)
@@ -40,6 +42,7 @@ def of_cases(file: CasesFile, common: dict, codebook: Codebook, faults: Faults) 
             numerator_rule=file.numerator,
             numerator_groups=_CASE_KINDS[file.numerator],
             denominator_groups=tuple(file.encounter_classes),
+            conditions={tag: tuple(values) for tag, values in conditions.items() if values},
             examples=tuple(
                 Example({"cases": example.cases, "encounters": example.encounters}, example.value)
                 for example in file.example

@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, str]] = {
     "measure_weight": {"measure_id": "VARCHAR", "item_code": "VARCHAR", "answer": "TINYINT", "weight": "DOUBLE"},
     "measure_section": {"measure_id": "VARCHAR", "section_code": "VARCHAR"},
     "measure_encounter_class": {"measure_id": "VARCHAR", "encounter_class": "VARCHAR"},
+    "measure_condition": {"measure_id": "VARCHAR", "tag_type": "VARCHAR", "tag_value": "VARCHAR"},
     "measure_break": {"measure_id": "VARCHAR", "start_on": "DATE", "note": "VARCHAR"},
     "kpi": {
         "kpi_id": "VARCHAR", "measure_id": "VARCHAR", "label": "VARCHAR", "owner": "VARCHAR",
@@ -111,6 +112,8 @@ def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi]) -> Itera
                 yield from ((m.measure_id, item, answer, weight) for answer, weight in by_answer.items())
     elif table == "measure_section":
         yield from ((m.measure_id, section) for m in measures for section in m.sections)
+    elif table == "measure_condition":
+        yield from ((m.measure_id, tag, value) for m in measures for tag, values in m.conditions.items() for value in values)
     elif table == "measure_encounter_class":
         yield from ((m.measure_id, name) for m in measures if m.source == "cases" for name in m.denominator_groups)
     elif table == "measure_break":

@@ -23,6 +23,7 @@ KEYS = {
     "encounter_class_map": ("source_system", "source_code"),
     "encounter_class_option": ("source_system", "source_code"),
     "hl7_event": ("event_code",),
+    "severity_band": ("severity_scheme_id", "severity_level"),
     "footnote": ("file_family", "footnote_code"),
     "garwood_limit": ("confidence", "n_events"),
     "grievance_rule": ("rule_number",),

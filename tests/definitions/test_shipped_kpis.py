@@ -29,6 +29,9 @@ def test_scope_of_scores(kpis, measures) -> None:
         if measures[kpi.measure_id].instrument_family not in (None, "hcahps"):
             assert kpi.levels == LEVELS[:2] and set(WINDOWS[1:]) <= set(kpi.windows), kpi.kpi_id  # rows are not free
             continue
+        if set(measures[kpi.measure_id].conditions) == {"encounter_class"}:
+            assert (kpi.levels, kpi.windows) == (LEVELS[:2], (WINDOWS[0], WINDOWS[2])), kpi.kpi_id  # most units have one class
+            continue
         is_wide = measures[kpi.measure_id].score in ("top_box", None)
         assert kpi.levels == (LEVELS if is_wide else LEVELS[:2]), kpi.kpi_id
         assert kpi.windows == (WINDOWS if is_wide else WINDOWS[1:]), kpi.kpi_id
@@ -39,7 +42,9 @@ def test_ids_and_minimum(kpis, measures) -> None:
     assert renamed == {
         "complaint_rate": "complaints_per_1000_encounters",
         "grievance_rate": "grievances_per_1000_encounters",
-    }
+        "severe_complaint_rate": "severe_complaints_per_1000_encounters",
+    } | {f"{name}_complaint_rate": f"{name}_complaints_per_1000"
+         for name in ("inpatient", "emergency", "observation", "ambulatory", "surgery", "virtual", "home")}
     minimum = {None: 100, "hcahps": 25, "cgcahps": 50, "oas": 100, "pg": 30, "nps": 25, "fft": 5, "review": 25}
     for kpi in kpis.values():
         assert kpi.minimum_denominator == minimum[measures[kpi.measure_id].instrument_family], kpi.kpi_id

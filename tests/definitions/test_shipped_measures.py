@@ -32,7 +32,7 @@ def of_name(measures: dict[str, Measure], name: str) -> dict[str, Measure]:
 
 
 def test_every_measure_has_its_worked_example(measures) -> None:
-    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values()) == 13 * 4 + 3 + 2 + 1
+    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values()) == 13 * 4 + 3 + 2 + 1 + 8
     assert all(measure.examples for measure in measures.values())
 
 
@@ -69,7 +69,7 @@ def test_rate_examples_counted_again(measures) -> None:
         counts["denominator" if row.side != "case" else "numerator"] += row.n if row.group in groups else 0
         if row.side == "survey":
             counts["numerator"] += row.n if row.group == "complete" else 0
-    assert len(sums) == 3
+    assert len(sums) == 3 + 8
     for (measure_id, expected), counts in sums.items():
         factor = 100 if measures[measure_id].unit == "percent" else 1000
         assert expected == pytest.approx(factor * counts["numerator"] / counts["denominator"], abs=5e-5), measure_id

@@ -6,7 +6,9 @@ from (
     select m.measure_id, c.unit_key, c.month_start_on, count(*) as n_cases, 0 as n_encounters
     from {{ ref('fct_complaint') }} as c
     inner join wanted as m on m.source = 'cases' and (m.numerator_rule = 'all' or c.is_grievance)
-    where c.is_valid_case
+    left join ({{ conditions_of_measures() }}) as r on r.measure_id = m.measure_id
+    left join ({{ conditions_met() }}) as t on t.measure_id = m.measure_id and t.feed = c.feed and t.case_id = c.case_id
+    where c.is_valid_case and coalesce(r.n_tags, 0) = coalesce(t.n_tags, 0)
     group by m.measure_id, c.unit_key, c.month_start_on
     union all
     select m.measure_id, e.unit_key, e.month_start_on, 0, sum(e.n_encounters)
@@ -18,18 +20,33 @@ from (
 group by measure_id, unit_key, month_start_on
 {%- endmacro %}
 
+{# How many kinds of tag a measure asks for, and how many of them a case has: it counts when it has them all. #}
+{% macro conditions_of_measures() -%}
+select measure_id, count(distinct tag_type) as n_tags from {{ source('definition', 'measure_condition') }} group by measure_id
+{%- endmacro %}
+
+{% macro conditions_met() -%}
+select x.measure_id, g.feed, g.case_id, count(distinct x.tag_type) as n_tags
+from {{ source('definition', 'measure_condition') }} as x
+inner join {{ ref('case_tag') }} as g on g.tag_type = x.tag_type and g.tag_value = x.tag_value
+group by x.measure_id, g.feed, g.case_id
+{%- endmacro %}
+
 {% macro evidence_of_cases() -%}
 select
     k.kpi_id, k.measure_id, 'all', c.unit_key, c.month_start_on, 'complaint', c.feed, c.delivery_id, c.row_number,
-    case when c.is_valid_case and (k.numerator_rule = 'all' or coalesce(c.is_grievance, false)) then 1 else 0 end,
+    case when {{ counts_as_case() }} then 1 else 0 end,
     0,
-    c.is_valid_case and (k.numerator_rule = 'all' or coalesce(c.is_grievance, false)),
+    {{ counts_as_case() }},
     case when not c.is_valid_case then c.exclusion_reason
-        when k.numerator_rule = 'all' or coalesce(c.is_grievance, false) then 'VALID_CASE'
+        when {{ counts_as_case() }} then 'VALID_CASE'
+        when k.numerator_rule = 'all' or coalesce(c.is_grievance, false) then 'CONDITION_NOT_MET'
         when c.is_grievance is null then 'GRIEVANCE_UNDETERMINED' else 'NOT_A_GRIEVANCE' end,
     k.valid_from_on, k.valid_to_on
 from {{ ref('fct_complaint') }} as c
 inner join kpi as k on k.source = 'cases'
+left join ({{ conditions_of_measures() }}) as r on r.measure_id = k.measure_id
+left join ({{ conditions_met() }}) as t on t.measure_id = k.measure_id and t.feed = c.feed and t.case_id = c.case_id
 
 union all
 select
@@ -44,4 +61,9 @@ inner join kpi as k on k.source = 'cases'
 left join {{ source('definition', 'measure_encounter_class') }} as x
     on x.measure_id = k.measure_id and x.encounter_class = e.encounter_class
 where e.month_start_on is not null
+{%- endmacro %}
+
+{# Condition over a case c, a KPI k, what it asks for r and what the case has of it t. #}
+{% macro counts_as_case() -%}
+(c.is_valid_case and (k.numerator_rule = 'all' or coalesce(c.is_grievance, false)) and coalesce(r.n_tags, 0) = coalesce(t.n_tags, 0))
 {%- endmacro %}

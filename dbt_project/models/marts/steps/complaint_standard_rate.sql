@@ -1,0 +1,74 @@
+-- Rates at a fixed mix of encounter classes (encounters.md section 3): the sum over classes of weight x class rate. The
+-- crude rate falls when the share of office visits grows; this one does not. Weights: those of the settings, else the
+-- mix of all encounters in the standard year that is set, else in the first twelve whole months of the enterprise.
+-- Interval: Dobson's, from the variance of the weighted sum and the limits of the number of cases.
+with whole_month as (
+    select c.end_month, row_number() over (order by c.end_month) as nth
+    from {{ ref('complaint_rate_count') }} as c
+    inner join (select distinct entity_number from {{ ref('kpi_entity') }} where level = 'enterprise') as e using (entity_number)
+    where c.rate_class = 'total' and c.segment_type = 'all' and c.n_months = 1 and c.is_whole
+),
+
+class_month as (
+    select e.encounter_class, {{ month_number('e.month_start_on') }} as month_number, sum(e.n_encounters)::bigint as n
+    from {{ ref('fct_encounter_count') }} as e
+    inner join {{ source('definition', 'measure_encounter_class') }} as m
+        on m.encounter_class = e.encounter_class and m.measure_id = '{{ rate_measure() }}'
+    group by all
+),
+
+standard_month as (
+    select m.end_month as month_number, 'first twelve whole months of the enterprise' as standard
+    from whole_month as m cross join {{ source('warehouse', 'encounter_setting') }} as s
+    where s.standard_year is null and m.nth <= 12 and (select count(*) from whole_month) >= 12
+    union all
+    select distinct m.month_number, 'encounters of the enterprise in ' || s.standard_year
+    from class_month as m inner join {{ source('warehouse', 'encounter_setting') }} as s on s.standard_year = m.month_number // 12
+),
+
+weight as (
+    select encounter_class as rate_class, weight / sum(weight) over () as weight, 'weights of the settings' as standard
+    from {{ source('warehouse', 'standard_weight') }} where weight > 0
+    union all
+    select encounter_class, n / sum(n) over (), standard
+    from (
+        select c.encounter_class, sum(c.n)::bigint as n,
+            any_value(s.standard) || ', ' || min(strftime({{ month_of_number('s.month_number') }}, '%Y-%m')) || ' to '
+                || max(strftime({{ month_of_number('s.month_number') }}, '%Y-%m')) as standard
+        from class_month as c inner join standard_month as s using (month_number)
+        group by c.encounter_class
+    )
+    where n > 0 and not exists (select 1 from {{ source('warehouse', 'standard_weight') }} where weight > 0)
+),
+
+entity_window as (
+    select distinct entity_number, segment_type, segment_value, n_months, end_month
+    from {{ ref('complaint_rate_count') }} where rate_class = 'total' and segment_type in ('all', 'grievance')
+),
+
+-- Terms are decimals: added in any order they give the same sum.
+summed as (
+    select
+        w.entity_number, w.segment_type, w.segment_value, w.n_months, w.end_month, any_value(k.standard) as standard,
+        sum((k.weight * c.numerator / nullif(c.denominator, 0))::decimal(38, 24))::double as rate,
+        sum((k.weight * k.weight * c.numerator / nullif(c.denominator::double * c.denominator, 0))::decimal(38, 30))::double as variance,
+        coalesce(sum(c.numerator), 0)::bigint as n_cases,
+        string_agg(k.rate_class, ', ' order by k.rate_class) filter (coalesce(c.denominator, 0) = 0) as absent_classes
+    from entity_window as w
+    cross join weight as k
+    left join {{ ref('complaint_rate_count') }} as c
+        on c.entity_number = w.entity_number and c.segment_type = w.segment_type and c.segment_value = w.segment_value
+        and c.n_months = w.n_months and c.end_month = w.end_month and c.rate_class = k.rate_class
+    group by w.entity_number, w.segment_type, w.segment_value, w.n_months, w.end_month
+)
+
+select
+    s.entity_number, s.segment_type, s.segment_value, s.n_months, s.end_month, s.standard, s.n_cases, s.absent_classes,
+    case when s.absent_classes is null then 1000 * s.rate end as standardised_rate,
+    case when s.absent_classes is null and s.n_cases > 0
+        then 1000 * (s.rate + sqrt(s.variance / s.n_cases) * (i.ci_low / 1000 - s.n_cases)) end as standardised_low,
+    case when s.absent_classes is null and s.n_cases > 0
+        then 1000 * (s.rate + sqrt(s.variance / s.n_cases) * (i.ci_high / 1000 - s.n_cases)) end as standardised_high
+from summed as s
+left join {{ ref('complaint_rate_interval') }} as i
+    on i.numerator = s.n_cases and i.denominator = 1 and i.last_year_denominator is null
