@@ -33,8 +33,21 @@ from {{ source('definition', 'measure') }} as m
 inner join {{ ref('measure_month') }} as x using (measure_id)
 cross join case_count as c
 where m.source = 'cases' and m.valid_from_on is null and m.valid_to_on is null
+    and m.measure_id not in (select n.measure_id from {{ source('definition', 'measure_condition') }} as n)  -- those count fewer
 group by m.measure_id, m.numerator_rule
 having sum(x.numerator) <> case m.numerator_rule when 'all' then any_value(c.n_all) else any_value(c.n_grievance) end
+union all
+-- Classes add up to the total, severity bands too: a case has one of each.
+select 'cases of ' || t.segment_type || ' by ' || p.part, t.entity_number || ' ' || t.end_month, t.numerator, p.numerator
+from (select * from {{ ref('complaint_rate_count') }} where rate_class = 'total' and n_months = 1 and segment_type in ('all', 'grievance')) as t
+inner join (
+    select entity_number, end_month, segment_type, 'class' as part, sum(numerator) as numerator
+    from {{ ref('complaint_rate_count') }} where rate_class <> 'total' and n_months = 1 and segment_type in ('all', 'grievance') group by all
+    union all
+    select entity_number, end_month, 'all', 'severity', sum(numerator)
+    from {{ ref('complaint_rate_count') }} where n_months = 1 and segment_type = 'severity' group by all
+) as p using (entity_number, end_month, segment_type)
+where t.numerator <> p.numerator
 union all
 select 'issues belong to cases', i.feed, count(*), 0
 from {{ ref('fct_complaint') }} as c
