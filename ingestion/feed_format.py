@@ -20,14 +20,15 @@ class Strict(BaseModel):
 
 
 class Responses(Strict):
-    """Long form inside an XML record: blocks of `element`, each with the name of a variable and its value.
+    """Long form inside an XML record: `blocks` of `element`, each with the name of a variable and its value.
 
     Sources are then written BLOCK/VARIABLE, or BLOCK/SERVICE|VARIABLE where the same name means another
     thing in another service; `service` is the record's own element. `questions` is the path of the
-    question map below the root: what it lists counts as asked even when nobody answered it.
+    question map below the header: what it lists counts as asked even when nobody answered it.
     """
 
-    element: str = "RESPONSE"
+    blocks: list[str] = Field(min_length=1)
+    element: Annotated[list[str], as_list] = ["RESPONSE"]
     name: str = "VARNAME"
     value: str = "VALUE"
     service: str | None = None
@@ -97,6 +98,8 @@ class Format(Strict):
                 raise ValueError(f"fields: {name}: positions count from 1, the last one is included; got [{first}, {last}]")
         if self.responses and self.type != "xml":
             raise ValueError("'responses' belongs to type xml")
+        if self.responses and self.responses.questions and not self.header:
+            raise ValueError("responses.questions lies below the header: name it in 'header'")
         if self.pivot and self.unpivot:
             raise ValueError("give either 'pivot' or 'unpivot'")
         return self

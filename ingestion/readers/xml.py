@@ -1,8 +1,8 @@
 """XML to rows of text: one repeated record element, read as a stream.
 
 Belongs here: the pass over the file, the one header, what a broken file says.
-Does not belong here: which element goes to which column (xml_plan.py), limits (xml_safety.py), HCAHPS
-rules (dbt_project).
+Does not belong here: which element goes to which column (xml_plan.py, xml_responses.py), limits
+(xml_safety.py), HCAHPS rules (feeds).
 
 lxml and not expat: libxml2 builds the tree of a record in C and Python looks at it once. Measured on
 200,000 records of 51 elements (403 MB), CPU seconds on one core: lxml 10 with the Parquet written, expat
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.readers import Refused, Source
 from ingestion.readers.spool import Spool
 from ingestion.readers.xml_plan import HeaderPlan, Plan, local_name
+from ingestion.readers.xml_responses import ResponsePlan
 from ingestion.readers.xml_safety import Bounded, refuse_unsafe_prolog
 from ingestion.sql import identifier, literal
 
@@ -45,7 +46,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     in_header = [name for name in feed.source_names if prefix and name.startswith(prefix)]
     in_record = [name for name in feed.source_names if name not in in_header]
     header = HeaderPlan([name.removeprefix(prefix) for name in in_header]) if prefix else None
-    plan = Plan(in_record)
+    plan = ResponsePlan(in_record, fmt.responses) if fmt.responses else Plan(in_record)
     with path.open("rb") as handle, Spool(in_record) as spool:
         outside = _read(Bounded(handle, fmt.record), fmt.record, fmt.header, plan, header, spool)
     values = zip(in_header, header.values if header else [], strict=True)
@@ -53,7 +54,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     absent = plan.absent() | {f"{prefix}{name}" for name in (header.absent() if header else ())}
     headers = [name for name in feed.source_names if name not in absent]
     notes = _notes(outside, plan, header, fmt.header)
-    return Source(spool.relation(constants), headers, notes, [spool.path])
+    return Source(spool.relation(constants), headers, notes, [spool.path], is_sparse=isinstance(plan, ResponsePlan) and plan.is_sparse)
 
 
 def _read(source: Bounded, record: str, header_name: str | None, plan: Plan, header: HeaderPlan | None,
@@ -76,6 +77,8 @@ def _read(source: Bounded, record: str, header_name: str | None, plan: Plan, hea
                 row, problem = plan.row(element)
                 spool.add(row, problem, source.since_mark())
             elif header is not None:
+                if isinstance(plan, ResponsePlan):
+                    plan.learn(element)
                 header.take(element, header_name)
             _forget(element, tags, outside)
             source.mark()

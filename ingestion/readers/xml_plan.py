@@ -12,7 +12,7 @@ from ingestion.readers import Refused
 
 _PRESENT = "@present"
 # Further undeclared names are counted as one, so that a hostile file cannot fill the memory or the notes.
-_MAX_UNDECLARED = 200
+MAX_UNDECLARED = 200
 _MAX_NAME_CHARACTERS = 60
 
 
@@ -87,7 +87,7 @@ class Plan:
 
     def undeclared_node(self, parent: _Node, name: str) -> _Node:
         """A place to count an element nobody declared."""
-        if len(self._undeclared) > _MAX_UNDECLARED or parent is self.others:
+        if len(self._undeclared) > MAX_UNDECLARED or parent is self.others:
             return self.others
         node = parent.child(name[:_MAX_NAME_CHARACTERS])
         self._undeclared.append(node)
