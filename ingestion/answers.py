@@ -6,6 +6,7 @@ Does not belong here: what an item may be answered with (instruments.py), the SQ
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingestion.instruments import MISSING_ANSWERS, ItemAnswers, item_answers
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from ingestion.feed import Feed
+
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class ItemSource(NamedTuple):
@@ -68,9 +72,16 @@ def _codes(feed: Feed, item: str, answers: ItemAnswers, is_text: bool) -> dict[i
     """Answer -> delivered code. A scale counted the other way round is turned over its own lowest and highest code."""
     turn = min(answers.answers) + max(answers.answers) if item in feed.items.reversed else None
     codes = {turn - code if turn is not None and code in answers.answers else code: str(code) for code in answers.permitted}
-    if is_text:  # beside texts a number is an answer only where the scale's own labels are numbers
+    if any(_NUMBER.fullmatch(word) for word in _own_words(feed, item)):
+        codes = {answer: f"\2{answer}" for answer in codes}  # the feed says what each number means
+    elif is_text:  # beside texts a number is an answer only where the scale's own labels are numbers
         codes = {answer: code if code in answers.labels else f"\2{answer}" for answer, code in codes.items()}
     return codes | {answer: mark for mark, answer in MISSING_ANSWERS.items()}
+
+
+def _own_words(feed: Feed, item: str) -> list[str]:
+    words = feed.items.words.get(item, {})
+    return list(words) if isinstance(words, dict) else [word for book in words for word in book.map]
 
 
 def _texts(feed: Feed, item: str, answers: ItemAnswers) -> dict[str, int]:
@@ -104,13 +115,13 @@ def _columns_of_texts(con, relation, read: dict[str, ItemSource], known: dict[st
     for item in asked:
         cell = f"trim({identifier(read[item].headers[0])})"
         codes = ", ".join(literal(str(code)) for code in known[item].permitted)
-        labels = ", ".join(literal(text) for text in texts[item] if not text.isdigit()) or "null"
+        labels = ", ".join(literal(text) for text in texts[item] if not _NUMBER.fullmatch(text)) or "null"
         counts += [f"count_if({cell} in ({codes}))", f"count_if(lower(regexp_replace({cell}, '\\s+', ' ', 'g')) in ({labels}))"]
     if not asked:
         return set()
     row = con.execute(f"select {', '.join(counts)} from {relation} where _problem is null").fetchone()
     numbers = dict(zip(asked, zip(row[::2], row[1::2], strict=True), strict=True))
-    plain = {item for item, answers in known.items() if any(label.isdigit() for label in answers.labels)}
+    plain = {item for item, answers in known.items() if any(_NUMBER.fullmatch(label) for label in answers.labels)}
     if mixed := sorted(read[item].headers[0] for item, (n_codes, n_texts) in numbers.items() if n_codes and n_texts and item not in plain):
         raise Refused("mixed_answers", f"column {', '.join(map(repr, mixed))} holds codes and choice texts side by side",
                       "Export the file again with one of the two for all answers.")

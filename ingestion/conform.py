@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ingestion.answers import ItemSource, items_of, told_apart
 from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql
 from ingestion.home import replacing
+from ingestion.kinds import KINDS
 from ingestion.readers import Refused, Source, open_source
 from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import identifier, literal
@@ -48,16 +49,17 @@ class ConformReport:
 
 def conform(
     feed: Feed, landed: Path, delivery_id: str, order: tuple[datetime, int], keys: dict[str, bytes],
-    out: Path, restricted_out: Path, database: DuckDBPyConnection | None = None,
+    out: Path, restricted_out: Path, database: DuckDBPyConnection | None = None, file_name: str = "",
 ) -> ConformReport:
     """Write the raw Parquet of one delivery (and free text to `restricted_out`), rows in file order.
 
     `order` is the delivery's own moment (UTC) and version number. A file that cannot be used at all
     writes nothing and comes back with `refused` (rule, message, way out). `database` (open_database) is
-    for callers with many deliveries: opening one takes 20 ms.
+    for callers with many deliveries: opening one takes 20 ms. `file_name` is needed by feeds with `from_file_name`.
     """
     with _connection(keys, database) as con:
         try:
+            feed = _named(feed, file_name)
             with open_source(con, landed, feed) as source:
                 feed = feed.with_iso_dates() if source.is_iso_dated else feed
                 columns, notes = _choose(feed, source, order[0].date())
@@ -66,6 +68,14 @@ def conform(
         except Refused as refusal:
             facts = {"rule": refusal.rule, "message": refusal.message, "way_out": refusal.way_out}
             return ConformReport(delivery_id, refused=facts)
+
+
+def _named(feed: Feed, file_name: str) -> Feed:
+    named = feed.named(file_name)
+    if named is None:
+        what = ", ".join(sorted(feed.constant_names - set(feed.constants)))
+        raise Refused("file_name", f"the file's name does not say {what}", "Name the file as from_file_name in the feed expects it.")
+    return named
 
 
 def empty_shape(feed: Feed, out: Path) -> None:
@@ -150,7 +160,7 @@ def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tupl
     fitting = [g for g in feed.items.generations
                if all(h.casefold() in present for h in g.has) and not any(h.casefold() in present for h in g.lacks)]
     for generation in (g for g in fitting if g.holds_on(delivered_on)):
-        absent = [h for h in generation.columns.values() if h.casefold() not in present]
+        absent = [h for h in generation.columns.values() if h.casefold() not in present and not generation.optional]
         items = {item: (None, [present[h.casefold()]]) for item, h in generation.columns.items() if h.casefold() in present}
         return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
     if fitting:
@@ -177,7 +187,8 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
     parts += answers
     typed = ",\n  ".join(sql for part in parts for sql in part.typed)
     final = ",\n  ".join(sql for part in parts for sql in part.final)
-    constants = "".join(f"\n  {literal(value)} as {identifier(name)}," for name, value in feed.constants.items())
+    given = dict.fromkeys(sorted(feed.constant_names)) | feed.constants
+    constants = "".join(f"\n  {_constant(value)}::{KINDS[feed.kind][name].type} as {identifier(name)}," for name, value in given.items())
     moment, sequence = order
     text = (
         f"select\n  {final},{constants}\n  {literal(delivery_id)} as delivery_id, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as delivered_at,"
@@ -187,6 +198,10 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
         f"from (select _row_number, _problem,\n  {typed}\nfrom {relation})"
     )
     return apply_rules(text, rules_of(feed, asked))
+
+
+def _constant(value: str | None) -> str:
+    return "null" if value is None else literal(value)
 
 
 def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, notes) -> ConformReport:

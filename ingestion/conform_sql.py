@@ -189,7 +189,10 @@ def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
         return (f"case when lower({text}) in ('1', 'y', 'yes', 't', 'true') then true "
                 f"when lower({text}) in ('0', 'n', 'no', 'f', 'false') then false end"), "bad_boolean"
     if spec.type == "date":
-        return f"try_strptime({text}, {_formats(spec.formats)})::date", "bad_date"
+        day = f"try_strptime({text}, {_formats(spec.formats)})::date"
+        # Months before the first one of such a year belong to the calendar year after the one it is called by.
+        late = f"case when month({day}) < {spec.year_starts_in} then ({day} + interval 1 year)::date else {day} end"
+        return (late if spec.year_starts_in > 1 else day), "bad_date"
     if spec.type == "timestamp":
         return _timestamp(spec, text, feed), "bad_timestamp"
     return text, "bad_text"

@@ -49,6 +49,7 @@ class Feed(Strict):
     unique: bool = False
     replaces: list[str] = Field(default_factory=list)
     constants: dict[str, str] = Field(default_factory=dict)
+    from_file_name: str | None = None
     columns: dict[str, ColumnSpec]
     checked: dict[str, ColumnSpec] = Field(default_factory=dict)
     keep: dict[str, list[str | int]] = Field(default_factory=dict)
@@ -70,7 +71,7 @@ class Feed(Strict):
             raise ValueError(f"'{value}' is not an IANA time zone such as America/Chicago")
         return value
 
-    @field_validator("order")
+    @field_validator("order", "from_file_name")
     @classmethod
     def _is_regex(cls, value: str | None) -> str | None:
         try:
@@ -83,9 +84,9 @@ class Feed(Strict):
     def _fits_kind(self) -> Feed:
         known = KINDS[self.kind]
         kept = {name for name, column in self.columns.items() if column.privacy not in ("drop", "free_text")}
-        if extra := sorted((kept | set(self.constants)) - set(known)):
+        if extra := sorted((kept | self.constant_names) - set(known)):
             raise ValueError(f"columns {extra} are not columns of kind '{self.kind}'; known are {sorted(known)}")
-        missing = [n for n, c in known.items() if c.is_required and n not in self.columns and n not in self.constants]
+        missing = [n for n, c in known.items() if c.is_required and n not in self.columns and n not in self.constant_names]
         if missing:
             raise ValueError(f"kind '{self.kind}' needs columns {missing}")
         if odd := sorted({*self.business_key, *self.replaces} - set(known)):
@@ -94,7 +95,7 @@ class Feed(Strict):
             raise ValueError("business_key is needed: the columns that identify a row over deliveries")
         if (self.kind == "survey") != (self.items is not None):
             raise ValueError("'items' belongs to feeds of kind 'survey', and each of those needs it")
-        if taken := sorted(set(self.checked) & ({*known, *PROVENANCE, *self.columns, *self.constants})):
+        if taken := sorted(set(self.checked) & ({*known, *PROVENANCE, *self.columns, *self.constant_names})):
             raise ValueError(f"checked: {taken} are names of other columns; choose names of their own")
         self._refuse_undated_codes()
         return self
@@ -122,6 +123,18 @@ class Feed(Strict):
         """12 hex characters over the whole definition."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def constant_names(self) -> set[str]:
+        """Columns with one value for the whole file: written in the feed, or taken from the file's name."""
+        return set(self.constants) | set(re.compile(self.from_file_name or "").groupindex)
+
+    def named(self, file_name: str) -> Feed | None:
+        """The feed with what the file's name says as constants; None when the name does not say it."""
+        if not self.from_file_name:
+            return self
+        found = re.search(self.from_file_name, file_name, re.IGNORECASE)
+        return self.model_copy(update={"constants": self.constants | found.groupdict()}) if found else None
 
     @cached_property
     def code_dates(self) -> set[str]:

@@ -67,6 +67,7 @@ class ColumnSpec(Strict):
     type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
     formats: Annotated[list[str], as_list] = Field(default_factory=list)
     utc: bool = False
+    year_starts_in: int = Field(default=1, ge=1, le=12)
     required: bool = False
     optional: bool = False
     default: str | None = None
@@ -107,6 +108,8 @@ class ColumnSpec(Strict):
             raise ValueError("give either 'from' or 'join'")
         if self.type in ("date", "timestamp") and not self.formats:
             raise ValueError(f"a {self.type} needs 'formats', for example [\"%m/%d/%Y\"]")
+        if self.year_starts_in > 1 and self.type != "date":
+            raise ValueError("'year_starts_in' tells the calendar year of a date: set 'type: date'")
         if self.part and self.type != "number":
             raise ValueError("'part' takes one end of a range of numbers: set 'type: number'")
         if self.ranges and not self.part:
@@ -125,12 +128,14 @@ class ColumnSpec(Strict):
 class Generation(Dated):
     """One header generation of a survey file: which headers mark it, which header holds which item.
 
-    The dates are those of the delivery: where two generations share their headers, they alone tell which one it is.
+    The dates are those of the delivery: where two generations share their headers, they alone tell which one it
+    is. With `optional` a file need not have every header; what it lacks was not asked.
     """
 
     id: str
     has: list[str] = Field(default_factory=list)
     lacks: list[str] = Field(default_factory=list)
+    optional: bool = False
     columns: dict[str, str]
 
 
@@ -139,7 +144,7 @@ class Items(Strict):
 
     `values` says whether cells hold codes or the texts of the choices; `either` looks at each column and
     refuses a mixture. `words` are texts beside the labels of the scale, by item or by scale, plain or
-    dated (by `codes_on`). `reversed` names the items whose scale the vendor counts the other way round.
+    dated (by `codes_on`); numbers among the words of an item take the place of its codes. `reversed` names the items whose scale the vendor counts the other way round.
     """
 
     families: Annotated[list[str], as_list] = Field(alias="family", min_length=1)

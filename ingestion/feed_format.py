@@ -53,12 +53,14 @@ class Unpivot(Strict):
     """Wide form whose columns are one number each: every listed column becomes a row of its own.
 
     `columns` is label -> header, or the headers it has had. The label stands in the column `name`, the
-    cell in the column `value`. A listed column the file does not have is refused, or with `optional` noted.
+    cell in the column `value`. A listed column the file does not have is refused, or with `optional` noted;
+    a blank cell is a row too, unless `blank` says to skip it.
     """
 
     name: str
     value: str
     optional: bool = False
+    blank: Literal["keep", "skip"] = "keep"
     columns: dict[str, Annotated[list[str], as_list]] = Field(min_length=1)
 
 

@@ -37,7 +37,7 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
     order = delivery_order(_as_source(file), feed)
     with tempfile.TemporaryDirectory(prefix="pxw-check-") as scratch:
         out = Path(scratch) / "raw.parquet"
-        report = conform(feed, file, "check", order, load_keys(), out, Path(scratch) / "text.parquet")
+        report = conform(feed, file, "check", order, load_keys(), out, Path(scratch) / "text.parquet", file_name=file.name)
         if report.refused:
             click.echo(f"refused: {file.name}: {report.refused['message']}. {report.refused['way_out']}")
             return 1

@@ -87,7 +87,7 @@ def generated_files(feeds: Mapping[str, Feed], seeds_dir: Path) -> dict[str, str
 
 def delivered_columns(feed: Feed) -> set[str]:
     """The canonical columns that the raw Parquet of a feed has."""
-    names = set(feed.constants)
+    names = set(feed.constant_names)
     for name, spec in feed.columns.items():
         if spec.privacy == "drop":
             continue

@@ -101,7 +101,7 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet,
         feed = feeds[delivery.feed]
         return delivery, conform(
             feed, landed_file(home, delivery), delivery.delivery_id, delivery.order, keys,
-            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True), database,
+            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True), database, delivery.file_name,
         )
 
     # Large files first, so that the last thread to finish has little left.

@@ -86,10 +86,11 @@ def _unpivoted(relation: str, headers: list[str], unpivot: Unpivot) -> tuple[str
     rest = [header for header in headers if header not in taken]
     entries = ", ".join(f"{{'label': {literal(label)}, 'text': {identifier(header)}}}" for label, header in cells)
     plain = "".join(f"{identifier(header)}, " for header in rest)
+    filled = " where _problem is not null or trim(_cell.text) <> ''" if unpivot.blank == "skip" else ""
     text = (
         f"(select {plain}_cell.label as {identifier(unpivot.name)}, _cell.text as {identifier(unpivot.value)}, "
         f"(_row_number - 1) * {len(cells)} + _place as _row_number, _problem from (select {plain}_row_number, _problem, "
-        f"unnest([{entries}]) as _cell, unnest(range(1, {len(cells) + 1})) as _place from {relation}))"
+        f"unnest([{entries}]) as _cell, unnest(range(1, {len(cells) + 1})) as _place from {relation}){filled})"
     )
     return text, [*rest, unpivot.name, unpivot.value], [f"no column for {', '.join(map(repr, absent))}"] if absent else []
 

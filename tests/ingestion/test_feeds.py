@@ -20,7 +20,9 @@ from tests.ingestion.conftest import KEYS, MOMENT, Conformed
 
 SHIPPED = {
     "cms_hcahps_public", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "hcahps_xml", "org_units", "press_ganey_hcahps",
-    "rl6_feedback", "synthea_encounters", "tuva_encounter_counts",
+    "rl6_feedback", "synthea_encounters", "tuva_encounter_counts", "press_ganey_xml", "cgcahps_fixed_width", "qualtrics_experience",
+    "surveymonkey_feedback", "realtime_feedback", "online_reviews", "nhs_fft", "cahps_mips_scores", "qpp_benchmarks", "own_benchmarks",
+    "hcahps_history_results", "hcahps_history_responses", "cms_oas_public",
 }
 # One file name per way a feed's files are called, in a folder too.
 NAMES = {
@@ -29,10 +31,13 @@ NAMES = {
     "F2_Encounter_202609_20261007.ndjson": "fhir_encounters", "x/synthea_fhir_Encounter.ndjson": "fhir_encounters",
     "hcahps_000003_202501_20250214_v2.xml": "hcahps_xml", "org_units_20250620.csv": "org_units",
     "pg_hcahps_r1_202501_20250212.txt": "press_ganey_hcahps", "rl6_feedback_202609_20261003.csv": "rl6_feedback",
+    "benchmarks_cahps_2019.csv": "qpp_benchmarks", "cms_hcahps_history/responses.csv": "hcahps_history_responses",
+    "cms_hcahps_history/state_results.csv": "hcahps_history_results", "x/oas_asc_state_202407.csv": "cms_oas_public",
+    "pg_export_202412_20250103.xml": "press_ganey_xml", "fft_ambulance_202503.xlsx": "nhs_fft",
     "x/synthea_encounters.csv": "synthea_encounters", "tuva_encounter_counts_monthly.csv": "tuva_encounter_counts",
 }
 IDENTIFYING = re.compile(r"(?i)name|phone|e-?mail|mrn|subject|patient mrn|involved staff|complainant|display$")
-PLACE_NAMES = {"$.serviceProvider.display", "$.location[-1].location.display", "FacilityName", "UnitName", "header/provider-name"}
+PLACE_NAMES = {"$.serviceProvider.display", "$.location[-1].location.display", "FacilityName", "UnitName", "header/provider-name", "Ward Name", "Ward name"}
 
 
 @pytest.fixture(scope="module")

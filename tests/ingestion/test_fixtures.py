@@ -23,7 +23,7 @@ def test_every_feed_has_a_fixture(name):
 def test_a_fixture_is_placed_and_conforms_without_a_fault(path: Path, tmp_path):
     owners = [name for name, feed in FEEDS.items() if feed.matches(path.name)]
     assert owners == [path.parent.name]
-    report = conform(FEEDS[owners[0]], path, "fixture", MOMENT, KEYS, tmp_path / "raw.parquet", tmp_path / "text.parquet")
+    report = conform(FEEDS[owners[0]], path, "fixture", MOMENT, KEYS, tmp_path / "raw.parquet", tmp_path / "text.parquet", file_name=path.name)
     assert report.refused is None
     assert (report.rules, report.warning_rules) == ({}, {})
     assert report.n_accepted == report.n_rows > 0

@@ -119,7 +119,8 @@ def test_every_file_belongs_to_its_feed_and_carries_its_day(small, feeds):
         moment, sequence = delivery_order(listed[one.path], feeds[one.feed])
         assert moment.date() == one.delivered_on == listed[one.path].modified_at.date()
         assert sequence == (2 if one.path.rpartition(".")[0].endswith("_v2") else 0)
-    assert {one.feed for one in small.files} == set(feeds) - {"cms_hcahps_public", "tuva_encounter_counts"}
+    assert {one.feed for one in small.files} == {
+        "press_ganey_hcahps", "hcahps_xml", "rl6_feedback", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "synthea_encounters", "org_units"}
 
 
 def test_faulty_records_are_where_they_are_said_to_be(small, read):

@@ -1,0 +1,211 @@
+"""What the shipped survey, score and benchmark feeds make of their files, and of the official ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.conform import conform
+from ingestion.feed import Feed, load_feeds
+from tests.ingestion.conftest import KEYS, MOMENT, Conformed
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def feeds() -> dict[str, Feed]:
+    return load_feeds()
+
+
+@pytest.fixture
+def read(feeds, tmp_path):
+    def run(feed: str | Feed, path: Path, name: str | None = None) -> Conformed:
+        out, restricted = tmp_path / "raw.parquet", tmp_path / "text.parquet"
+        found = feeds[feed] if isinstance(feed, str) else feed
+        return Conformed(conform(found, path, "0123456789abcdef", MOMENT, KEYS, out, restricted, file_name=name or path.name), out, restricted)
+
+    return run
+
+
+def fixture(feed: str, name: str = "*") -> Path:
+    return next(iter(sorted((FIXTURES / feed).glob(name))))
+
+
+def test_a_press_ganey_export_carries_two_questionnaires_and_comments(read):
+    done = read("press_ganey_xml", fixture("press_ganey_xml"))
+    rows = done.rows("survey_id, nurse_listen is not null, pg_a1 is not null, is_in_official_sample, comment_length, comment_label_model")
+    assert [row[1] for row in rows] == [True, False, True, True, True, False, True, True]  # a null block, a block that is not there
+    assert [row[2] for row in rows] == [True, True, True, False, True, True, True, True]
+    assert [row[3] for row in rows].count(False) == 1 and rows[4][3] is False
+    assert rows[0][4:] == (43, "labeller 2.1")
+    assert len(duckdb.sql(f"from read_parquet('{done.restricted}')").fetchall()) == 2
+    assert b"nurse explained" not in done.out.read_bytes()
+
+
+def test_an_unknown_answer_text_of_an_export_is_quarantined(read, tmp_path):
+    bad = tmp_path / "pg_export_1.xml"
+    bad.write_text(fixture("press_ganey_xml").read_text().replace("aLWAYS", "Mostly"))
+    done = read("press_ganey_xml", bad)
+    assert (done.report.n_quarantined, set(done.report.rules)) == (1, {"answer_not_permitted"})
+
+
+def test_other_services_are_set_aside(read, tmp_path):
+    other = tmp_path / "pg_export_1.xml"
+    other.write_text(fixture("press_ganey_xml").read_text().replace("<SERVICE>IN</SERVICE><RECDATE>", "<SERVICE>MD</SERVICE><RECDATE>", 2))
+    done = read("press_ganey_xml", other)
+    assert done.report.rules == {"set_aside": 2} and done.report.n_accepted == 6
+
+
+def test_positions_of_a_submission_file(read, shared):
+    """Each answer stands where the published layout says."""
+    import csv
+
+    with (shared / "reference" / "codes" / "cgcahps30_items.csv").open(newline="") as rows:
+        layout = {f"Q{row['question_no']}": (int(row["pos_from"]), int(row["pos_to"])) for row in csv.DictReader(rows)}
+    feed = load_feeds()["cgcahps_fixed_width"]
+    assert {name: place for name, place in feed.format.fields.items() if name.startswith("Q")} == layout
+    done = read(feed, fixture("cgcahps_fixed_width"))
+    lines = fixture("cgcahps_fixed_width").read_text().splitlines()
+    texts = [line[136:138].strip() for line in lines]
+    ratings = [{"M": -1, "H": -2}[text] if text in "MH" else int(text) for text in texts]
+    assert [row[0] for row in done.rows("cg_provider_rating")] == ratings
+    assert len({row[0] for row in done.rows("provider_id")}) == 3
+    assert b"SYNDOC" not in done.out.read_bytes()
+
+
+def test_qualtrics_counts_finished_answers_and_keeps_choices_as_text(read):
+    done = read("qualtrics_experience", fixture("qualtrics_experience"))
+    assert [row[0] for row in done.rows("disposition_code")].count("0") == 1
+    assert {row[0] for row in done.rows("pg_a2")} <= {-3, 3, 4} and min(done.rows("pg_a2"))[0] == -3
+    assert b"192.0.2.17" not in done.out.read_bytes()
+
+
+def test_previews_are_set_aside(read, tmp_path):
+    text = fixture("qualtrics_experience").read_bytes().replace(b"08:04:00,0,", b"08:04:00,1,", 2)
+    path = tmp_path / "qualtrics_x.csv"
+    path.write_bytes(text)
+    assert read("qualtrics_experience", path).report.rules == {"set_aside": 2}
+
+
+def test_qualtrics_sample_files_conform(read, shared, feeds):
+    """The public samples know no facility: the feed of such a survey names it itself."""
+    definition = feeds["qualtrics_experience"].model_dump(by_alias=True)
+    facility = {"facility_code": "CLINIC A"}
+    columns = {name: spec for name, spec in definition["columns"].items() if name not in ("facility_code", "unit_code")}
+    columns["discharge_on"]["from"] = ["endDate"]
+    columns["discharge_on"]["formats"] = ["%Y-%m-%d %H:%M:%S"]
+    generations = [{"id": "now", "has": ["_recordId"], "columns": {"pg_a1": "QID1"}}, {"id": "legacy", "has": ["ResponseID"], "columns": {"pg_a1": "Q1"}}]
+    columns["comment"]["from"] = ["QID2_TEXT", "Q2"]
+    feed = Feed.model_validate(definition | {"constants": definition["constants"] | facility, "columns": columns,
+                                             "items": definition["items"] | {"generations": generations}})
+    for name in ("sample.csv", "sample_legacy.csv"):
+        done = read(feed, shared / "samples" / "qualtrics" / name)
+        assert done.report.refused is None, done.report.refused
+        assert done.rows("survey_id, pg_a1, comment_length, disposition_code") == [("R_2YPOQ602ER1jkf1", 2, 12, "1")]
+
+
+def test_surveymonkey_workbook(read):
+    done = read("surveymonkey_feedback", fixture("surveymonkey_feedback"))
+    assert set(row[0] for row in done.rows("pg_a1")) <= {4, 5} and set(row[0] for row in done.rows("pg_a2")) <= {2, 3, 4}
+    assert all(0 <= row[0] <= 10 for row in done.rows("nps_recommend"))
+
+
+def test_scale_directions_stand_in_the_feed(read, tmp_path):
+    path = tmp_path / "realtime_feedback_1.csv"
+    head = "ResponseId,EventId,EventDate,AnsweredAt,Channel,Location,Unit,Question,Answer\n"
+    path.write_text(head + "".join(f"T{n},E{n % 3},2025-03-01,{day} 10:00,SMS,A,U,{question},{value}\n" for n, day, question, value in (
+        (1, "2025-03-02", "CARE", 1), (1, "2025-03-02", "WAIT", 1), (2, "2025-03-30", "CARE", 3), (4, "2025-03-03", "CARE", 3), (5, "2025-03-02", "CARE", 5))))
+    done = read("realtime_feedback", path)
+    assert done.rows("survey_id, pg_a1, pg_a2, list_transform(problems, lambda p: p.rule), list_transform(warnings, lambda p: p.rule)") == [
+        ("E1", 5, 5, [], []), ("E2", 1, None, [], ["late_answer"]), ("E1", 1, None, ["duplicate_key"], []), ("E2", -1, None, ["duplicate_key"], ["answer_not_permitted"])]
+
+
+def test_fft_counts_keep_suppression_and_the_calendar_year(read):
+    done = read("nhs_fft", fixture("nhs_fft", "*.xlsx"))
+    assert done.report.n_rows == 24
+    assert {str(row[0]) for row in done.rows("distinct period_start_on, 0 as row_number")} == {"2024-12-01", "2025-01-01"}
+    assert done.rows("count(n_answers), count_if(n_answers_reason = 'SUPPRESSED'), 0 as row_number") == [(23, 1, 0)]
+    emergency = read("nhs_fft", fixture("nhs_fft", "*.csv"))
+    assert emergency.rows("period_start_on::varchar, answer, n_answers")[:2] == [("2024-04-01", 1, 40), ("2024-04-01", 2, 9)]
+    assert emergency.rows("period_start_on::varchar")[-1] == ("2025-03-01",)
+
+
+def test_scores_of_practices_under_either_id(read, shared):
+    import csv
+
+    with (shared / "reference" / "codes" / "mips_cahps_ssm.csv").open(newline="") as rows:
+        domains = {row["ssm_id"] for row in csv.DictReader(rows)}
+    done = read("cahps_mips_scores", fixture("cahps_mips_scores"))
+    found = done.rows("entity_code, public_measure_id, value_reason")
+    assert {row[1] for row in found if row[0] == "SYNP1"} == {row[1] for row in found if row[0] == "SYNP2"} == domains
+    assert [row for row in found if row[2]] == [("SYNP2", "CAHPS_4", "BELOW_MINIMUM")]
+
+
+QPP = {2019: ("decile", 64), 2020: ("decile", 64), 2021: ("decile", 64), 2022: ("decile", 72), 2023: ("percentile", 90), 2024: ("percentile", 90), 2025: ("percentile", 90)}
+
+
+@pytest.mark.parametrize("year", QPP)
+def test_every_benchmark_edition_loads(read, shared, year):
+    done = read("qpp_benchmarks", shared / "oracles" / "benchmarks" / f"benchmarks_cahps_{year}.csv")
+    assert (done.report.refused, done.report.rules, done.report.warning_rules) == (None, {}, {})
+    kind, n = QPP[year]
+    rows = done.rows("edition, public_measure_id, position_kind, position, value, value_high")
+    assert len(rows) == n and {row[0] for row in rows} == {str(year)} and {row[2] for row in rows} == {kind}
+    assert "CAHPS_7" not in {row[1] for row in rows} and 99 not in {row[3] for row in rows}
+    for measure in {row[1] for row in rows}:
+        points = [row[4] for row in rows if row[1] == measure]
+        assert points == sorted(points), measure  # every edition rises from point to point
+        assert len(points) == (8 if kind == "decile" else 10)
+    open_ended = [row for row in rows if row[5] is None]
+    assert {row[3] for row in open_ended} == ({10} if kind == "decile" else set())
+
+
+def test_benchmarks_of_known_points(read, shared):
+    done = read("qpp_benchmarks", shared / "oracles" / "benchmarks" / "benchmarks_cahps_2019.csv")
+    found = {row[:2]: row[2:] for row in done.rows("public_measure_id, position, value, value_high, peer_group")}
+    assert found["CAHPS_11", 3] == (21.85, 23.64, "CAHPS Survey Vendor") and found["CAHPS_11", 10] == (31.53, None, "CAHPS Survey Vendor")
+
+
+def test_a_benchmark_file_must_be_named_by_its_year(read, shared):
+    done = read("qpp_benchmarks", shared / "oracles" / "benchmarks" / "benchmarks_cahps_2019.csv", name="benchmarks_cahps_new.csv")
+    assert done.report.refused["rule"] == "file_name" and "edition" in done.report.refused["message"]
+
+
+def test_nine_releases_with_lost_zeros_and_classes_in_words(read, shared):
+    done = read("hcahps_history_responses", shared / "oracles" / "cms_hcahps_history" / "responses.csv")
+    assert (done.report.n_rows, done.report.rules) == (2 * 43_219, {})
+    assert done.report.warning_rules == {"leading_zeros_restored": 2 * 6_516}
+    surveys = duckdb.sql(f"""select coalesce(value_reason, case when value_high is null then 'or more' when value_high > value then 'class' else 'number' end) as what, count(*)
+        from read_parquet('{done.out}') where public_measure_id = 'H_COMPLETED_SURVEYS' group by 1 order by 1""").fetchall()
+    numbers = 43_219 - 2_771 - 853 - 777 - 612 - 5_772
+    assert dict(surveys) == {"FEWER_THAN_100": 612, "FEWER_THAN_50": 853, "NOT_AVAILABLE": 5_772, "class": 777, "number": numbers, "or more": 2_771}
+    assert duckdb.sql(f"select count(*) from read_parquet('{done.out}') where length(geography_code) <> 6").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(("name", "n"), [("state", 4_580), ("national", 90)])
+def test_every_released_result_sums_to_a_hundred(read, shared, name, n):
+    done = read("hcahps_history_results", shared / "oracles" / "cms_hcahps_history" / f"{name}_results.csv")
+    assert (done.report.n_accepted, done.report.rules) == (3 * n, {})
+    sums = duckdb.sql(f"select distinct sum(value) from read_parquet('{done.out}') group by (row_number - 1) // 3").fetchall()
+    assert sums == [(100.0,)]
+
+
+@pytest.mark.parametrize(("name", "level", "n"), [("hospital", "facility", 1_242), ("state", "state", 56), ("national", "national", 1)])
+def test_surgery_results_with_sentences_as_headers(read, shared, name, level, n):
+    done = read("cms_oas_public", shared / "oracles" / "oas_hopd_2024_07" / f"{name}.csv", name=f"oas_hopd_{level}_20240731.csv")
+    assert (done.report.n_accepted, done.report.rules) == (19 * n, {})
+    assert done.rows("distinct geography_level, peer_group, 0 as row_number") == [(level, "hopd", 0)]
+    wide = duckdb.sql(f"pivot (select (row_number - 1) // 19 as r, public_measure_id, value from read_parquet('{done.out}')) on public_measure_id using any_value(value) group by r")
+    for composite in ("FACILITY", "COMM"):
+        off = wide.filter(f"OAS_{composite}_TOP is not null and (abs(OAS_{composite}_LINEAR - OAS_{composite}_TOP - OAS_{composite}_MIDDLE / 2) > 1.0 "
+                          f"or OAS_{composite}_TOP + OAS_{composite}_MIDDLE + OAS_{composite}_BOTTOM <> 100)")
+        assert off.fetchall() == []
+    assert len(wide.filter("OAS_COMM_TOP is not null").fetchall()) == {"hospital": 1_049, "state": 51, "national": 1}[name]
+
+
+def test_own_benchmarks_are_plain_values_or_points(read):
+    done = read("own_benchmarks", fixture("own_benchmarks"))
+    assert done.rows("position_kind, position, value, value_high") == [
+        ("percentile", 50, 84.1, 84.1), ("percentile", 75, 86.9, 86.9), (None, None, 83.7, 83.7), ("decile", 3, 80.1, 82.4)]
