@@ -18,8 +18,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-run: $(READY)    ## vendor files to published KPI marts (INBOX="folder ..." for your own files)
-	@$(BIN)/pxw run --sample-if-empty $(foreach url,$(INBOX),--inbox $(url))
+# INBOX goes through the environment: make would split a folder name at its blanks.
+run: export PXW_INBOX := $(or $(INBOX),$(PXW_INBOX))
+run: $(READY)    ## vendor files to published KPI marts (INBOX="folder or URL" for your own files)
+	@$(BIN)/pxw run --sample-if-empty
 
 test: $(READY)   ## all tests but the heavy ones
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not scale"

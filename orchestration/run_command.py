@@ -33,6 +33,9 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         _make_default_inbox(home, inboxes)
         if sample_if_empty:
             _sample(home, inboxes)
+        if not _has_anything(home, inboxes, feeds):
+            _report_nothing(inboxes, feeds)
+            return 1
         if not force and not _is_due(home, inboxes, feeds, as_of):
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
             _report(home, feeds, inboxes)
@@ -57,6 +60,26 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
 
 def _is_due(home: Home, inboxes: list[str], feeds: dict[str, Feed], as_of: date | None) -> bool:
     return pipeline.has_work(home, inboxes, feeds) or plan_build(home, feeds, as_of).is_changed
+
+
+def _has_anything(home: Home, inboxes: list[str], feeds: dict[str, Feed]) -> bool:
+    """Whether there is, or ever was, one delivery: empty marts would look like a success."""
+    from ingestion.catalogue import read_catalogue
+    from ingestion.landing import unseen
+
+    return bool(read_catalogue(home, feeds)) or any(unseen(home, inboxes, feeds))
+
+
+def _report_nothing(inboxes: list[str], feeds: dict[str, Feed]) -> None:
+    from ingestion.landing import unplaced
+
+    strangers = list(unplaced(inboxes, feeds))
+    what = f"hold {len(strangers)} files, none of which a feed takes" if strangers else "are empty" if len(inboxes) > 1 else "is empty"
+    what = what.replace("hold ", "holds ", 1) if len(inboxes) == 1 else what
+    click.echo(f"nothing to do: {' and '.join(inboxes)} {what}, and nothing was ever delivered to this warehouse; nothing is published", err=True)
+    _list_unplaced(strangers, err=True)
+    click.echo("put files there, or name another inbox with --inbox; `pxw check FILE` says what a feed makes of a file, "
+               "docs/add_a_feed.md how to add one", err=True)
 
 
 def _make_default_inbox(home: Home, inboxes: list[str]) -> None:
@@ -87,8 +110,11 @@ def _report(home: Home, feeds: dict[str, Feed], inboxes: list[str]) -> None:
     from orchestration.summary import print_summary
 
     print_summary(home, feeds)
-    left = list(unplaced(inboxes, feeds))
+    _list_unplaced(list(unplaced(inboxes, feeds)))
+
+
+def _list_unplaced(left: list[tuple[str, list[str]]], *, err: bool = False) -> None:
     for path, owners in left[:_SHOWN_UNPLACED]:
-        click.echo(f"not taken  {path}: matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds")
+        click.echo(f"not taken  {path}: matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds", err=err)
     if len(left) > _SHOWN_UNPLACED:
-        click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that were not taken: pxw status")
+        click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that were not taken: pxw status", err=err)

@@ -7,11 +7,14 @@ Does not belong here: definitions of feeds, measures or KPIs.
 from __future__ import annotations
 
 import os
+import shlex
+from pathlib import Path
 
 from pydantic import Field
 
 from ingestion.feed import Strict
 from ingestion.home import Home
+from ingestion.sources import SourceError
 from ingestion.strict_yaml import load_model
 from orchestration.encounter_settings import EncounterSettings
 
@@ -29,11 +32,24 @@ def load_settings(home: Home) -> Settings:
     return load_model(path, Settings) if path.exists() else Settings()
 
 
+def _listed(text: str) -> list[str]:
+    if not text or Path(text).exists():
+        return [text] if text else []
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SourceError(f"PXW_INBOX {text}: {error}") from None
+
+
 def inboxes(home: Home, named: list[str] | None = None) -> list[str]:
-    """The inboxes of a run: those named, else `PXW_INBOX` (blank separated), else the settings, else <home>/inbox."""
+    """The inboxes of a run: those named, else `PXW_INBOX`, else the settings, else <home>/inbox.
+
+    `PXW_INBOX` is one folder or URL, or several parted by blanks; a name with blanks among several is quoted.
+    Raises SourceError for a quotation mark that is not closed.
+    """
     if named:
         return named
-    if listed := os.environ.get("PXW_INBOX", "").split():
+    if listed := _listed(os.environ.get("PXW_INBOX", "").strip()):
         return listed
     if configured := load_settings(home).inboxes:
         return configured
