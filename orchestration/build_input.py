@@ -4,7 +4,7 @@ Belongs here: laying out build/input, telling whether anything a build depends o
 Does not belong here: rendering dbt (dbt_render.py), running it (dbt_run.py).
 
 Everything that can change a mart enters the fingerprint: deliveries with status and order, feeds,
-definitions, code tables, SQL, Python that writes raw Parquet, the day of an `as of`. The run id is
+definitions, code tables, SQL, Python that writes raw Parquet, settings, the day of an `as of`. The run id is
 its beginning, so the same inputs give the same marts to the last byte, whenever they are built.
 """
 
@@ -47,11 +47,16 @@ class BuildPlan:
 
 
 def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, deliveries: list[Delivery] | None = None) -> BuildPlan:
-    """The plan for the catalogue as it stands; writes nothing."""
+    """The plan for the catalogue as it stands; writes nothing. Raises DefinitionError for settings or folders that cannot be used."""
+    from orchestration.definitions_data import fingerprint as fingerprint_of_definitions
+    from orchestration.definitions_data import own_definition_folders
+
     known = read_catalogue(home, feeds, as_of) if deliveries is None else deliveries
     lines = [f"code {code_version()}", f"as of {as_of or 'now'}"]
+    lines += [f"own definitions {fingerprint_of_definitions(DBT_SOURCE, own)}"] if (own := own_definition_folders()) else []
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
-    lines.append(f"encounters {load_settings(home).encounters.fingerprint()}")
+    settings = load_settings(home)
+    lines += [f"encounters {settings.encounters.fingerprint()}", f"small cells {settings.small_cells}"]
     lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
     lines += [f"annotation {entry['entry']} {entry['previous']}" for entry in Ledger(home.ledger).entries("annotation")]
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -64,6 +69,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
     """Lay out build/input anew and return its plan."""
     import duckdb
 
+    from orchestration.definitions_data import own_definition_folders
     from orchestration.definitions_data import write as write_definitions
 
     deliveries = read_catalogue(home, feeds, as_of)
@@ -76,7 +82,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
         _write_catalogue(con, deliveries, feeds, fresh)
         _write_run(con, plan, fresh)
         write_encounter_settings(con, load_settings(home).encounters, fresh)
-    write_definitions(DBT_SOURCE, fresh / "definitions")
+    write_definitions(DBT_SOURCE, fresh / "definitions", own_definition_folders())
     shutil.rmtree(home.input, ignore_errors=True)
     fresh.rename(home.input)
     return plan

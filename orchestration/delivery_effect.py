@@ -99,7 +99,7 @@ def mapping_lines(found: Effect, feed: Feed) -> Iterator[str]:
         facility = f", {found.n_without_facility:,} of these without a facility" if found.n_without_facility else ""
         yield (f"UNMAPPED: {found.n_unmapped_rows:,} of {found.n_rows:,} rows would count under 'unassigned', without a unit{facility}; "
                f"codes (facility / unit) that no org_units row maps: {codes}")
-        yield f"  way out: rows with these codes in the org_units file, source_feed {feed.feed} or *"
+        yield f"  way out: rows with these codes in the org_units file with SourceSystem {feed.feed} or * (a newer file replaces all rows of its SourceSystem)"
 
 
 def _compare(con: DuckDBPyConnection, home: Home, feed: Feed, order: Order, own: list[Delivery], found: Effect) -> None:

@@ -1,7 +1,7 @@
 """The published layer: what BI tools read, written whole and swapped in by one rename.
 
 Belongs here: copying the marts with their keys, checks and comments, Parquet twins, the manifest.
-Does not belong here: what is in a mart (dbt_project/models/marts).
+Does not belong here: what is in a mart (dbt_project/models/marts), which numbers are left out (small_cells.py).
 
 `published` is a link to `publications/<run id>`: renaming a new link over it replaces file, folder
 and manifest together. A reader that has the old file open keeps it; the one before is kept too.
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home, fsync_dir
 from ingestion.sql import identifier, literal
+from orchestration.small_cells import Suppression, suppression_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,6 +39,7 @@ class PublishReport:
     run_id: str
     folder: Path
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    suppression: Suppression = field(default_factory=Suppression)
 
 
 def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> PublishReport:
@@ -50,14 +52,14 @@ def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> Pu
     shelf.mkdir(exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".next-", dir=shelf))
     try:
-        tables = _write_tables(home.build_file, fresh)
+        tables, suppression = _write_tables(home, fresh)
         published_at = datetime.now(UTC).isoformat(timespec="seconds")
-        history = record(home, plan, fresh, published_at)
+        history = record(home, plan, fresh, published_at, hides_small_cells=suppression.smallest_shown is not None)
         tables |= history.tables
         manifest = {
             "run_id": plan.run_id, "fingerprint": plan.fingerprint, "code_version": code_version(),
             "as_of": plan.as_of.isoformat() if plan.as_of else None, "published_at": published_at,
-            "tables": tables, "file_sha256": _sha256(fresh / "px.duckdb"), "deliveries": deliveries,
+            "small_cells": suppression.facts(), "tables": tables, "file_sha256": _sha256(fresh / "px.duckdb"), "deliveries": deliveries,
         }
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         manifest_sha256 = _sha256(fresh / "manifest.json")
@@ -69,34 +71,36 @@ def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]]) -> Pu
     note_publication(home, manifest, manifest_sha256, history.facts)
     _swap(home, final)
     _forget_old(shelf, final)
-    return PublishReport(plan.run_id, final, tables)
+    return PublishReport(plan.run_id, final, tables, suppression)
 
 
-def _write_tables(build_file: Path, fresh: Path) -> dict[str, dict[str, Any]]:
+def _write_tables(home: Home, fresh: Path) -> tuple[dict[str, dict[str, Any]], Suppression]:
     import duckdb
 
     (fresh / "marts").mkdir()
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        con.execute(f"attach {literal(str(build_file))} as build (read_only)")
+        con.execute(f"attach {literal(str(home.build_file))} as build (read_only)")
         con.execute(f"attach {literal(str(fresh / 'px.duckdb'))} as px (storage_version {literal(STORAGE_VERSION)})")
         con.execute("create schema px.marts")
         names = [row[0] for row in con.execute(
             "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts' order by table_name").fetchall()]
-        tables = {name: _write_table(con, name, fresh / "marts" / f"{name}.parquet") for name in names}
+        suppression = suppression_of(con, home, names)
+        tables = {name: _write_table(con, name, suppression.select(name), fresh / "marts" / f"{name}.parquet")
+                  for name in names if name not in suppression.left_out}
         _copy_comments(con)
         con.execute("checkpoint px")
         con.execute("detach px")
-    return tables
+    return tables, suppression
 
 
-def _write_table(con: DuckDBPyConnection, name: str, parquet: Path) -> dict[str, Any]:
+def _write_table(con: DuckDBPyConnection, name: str, relation: str, parquet: Path) -> dict[str, Any]:
     """Rows sorted by all columns, so that equal content gives equal bytes."""
     ddl = con.execute(
         "select sql from duckdb_tables() where database_name = 'build' and schema_name = 'marts' and table_name = ?", [name]).fetchone()[0]
     table = f"px.marts.{identifier(name)}"
     con.execute(ddl.replace(ddl[: ddl.index("(")], f"create table {table}", 1))
-    con.execute(f"insert into {table} select * from build.marts.{identifier(name)} order by all").fetchall()
+    con.execute(f"insert into {table} select * from {relation} order by all").fetchall()
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
     n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
     return {"n_rows": n_rows, "sha256": _sha256(parquet)}
@@ -109,11 +113,11 @@ def _sha256(path: Path) -> str:
 
 def _copy_comments(con: DuckDBPyConnection) -> None:
     where = "where database_name = 'build' and schema_name = 'marts' and comment is not null"
-    for table, comment in con.execute(f"select table_name, comment from duckdb_tables() {where}").fetchall():
+    written = "and table_name in (select table_name from duckdb_tables() where database_name = 'px')"
+    for table, comment in con.execute(f"select table_name, comment from duckdb_tables() {where} {written}").fetchall():
         con.execute(f"comment on table px.marts.{identifier(table)} is {literal(comment)}")
     columns = con.execute(
-        f"select table_name, column_name, comment from duckdb_columns() {where} "
-        "and table_name in (select table_name from duckdb_tables() where database_name = 'px')").fetchall()
+        f"select table_name, column_name, comment from duckdb_columns() {where} {written}").fetchall()
     for table, column, comment in columns:
         con.execute(f"comment on column px.marts.{identifier(table)}.{identifier(column)} is {literal(comment)}")
 

@@ -1,4 +1,4 @@
-"""What a user may set for a warehouse: where its inboxes are, how encounters are counted.
+"""What a user may set for a warehouse: where its inboxes are, how encounters are counted, what a publication may show.
 
 Belongs here: reading settings from environment and `config/settings.yml` of the home.
 Does not belong here: definitions of feeds, measures or KPIs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,11 +20,18 @@ from ingestion.strict_yaml import load_model
 from orchestration.encounter_settings import EncounterSettings
 
 
+class SmallCells(Strict):
+    """Counts below `smallest_shown` (0 excepted) are not published; 11 is the cell-size policy of CMS."""
+
+    smallest_shown: Annotated[int, Field(ge=2)] = 11
+
+
 class Settings(Strict):
-    """config/settings.yml"""
+    """config/settings.yml. `small_cells` absent: everything is published, for readers who may see a limited data set."""
 
     inboxes: list[str] = Field(default_factory=list)
     encounters: EncounterSettings = Field(default_factory=EncounterSettings)
+    small_cells: SmallCells | None = None
 
 
 def load_settings(home: Home) -> Settings:

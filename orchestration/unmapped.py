@@ -77,4 +77,4 @@ def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
     n_codes = sum(one.n_codes for one in found)
     yield f"{n_codes:,} code{'s' * (n_codes > 1)} (facility / unit) that no org_units row maps to a unit; they count under 'unassigned':"
     yield from (f"  {one.line()}" for one in found)
-    yield "  way out: rows with these codes in an org_units file; all of them are listed in marts.unmapped_codes"
+    yield "  way out: rows with these codes in the org_units file (a newer file replaces all rows of its SourceSystem); all of them: marts.unmapped_codes"

@@ -29,5 +29,5 @@ def shared() -> Path:
 def _own_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests never touch the user's key file or warehouse."""
     os.environ["PXW_KEY_FILE"] = str(tmp_path_factory.mktemp("keys") / "keys.json")
-    for name in ("PXW_HOME", "PXW_INBOX", "PXW_FEEDS"):
+    for name in ("PXW_HOME", "PXW_INBOX", "PXW_FEEDS", "PXW_DEFINITIONS"):
         os.environ.pop(name, None)

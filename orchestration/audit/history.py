@@ -53,8 +53,11 @@ def publications(home: Home) -> list[dict[str, Any]]:
     return list(Ledger(home.ledger).entries(PUBLICATION))
 
 
-def record(home: Home, plan: BuildPlan, fresh: Path, published_at: str) -> Recorded:
-    """Compare the tables in `fresh` with the last publication, keep the difference, fill the two marts."""
+def record(home: Home, plan: BuildPlan, fresh: Path, published_at: str, *, hides_small_cells: bool = False) -> Recorded:
+    """Compare the tables in `fresh` with the last publication, keep the difference, fill the two marts.
+
+    With `hides_small_cells` the two marts show no number of an earlier publication: that one may have shown what is hidden now.
+    """
     import duckdb
 
     from orchestration.audit.causes import explain_changes, keep_context, keep_evidence
@@ -77,7 +80,7 @@ def record(home: Home, plan: BuildPlan, fresh: Path, published_at: str) -> Recor
             explain_changes(con, home, earlier[-1] if earlier else None, kept)
             changes = _keep_changes(con, home, number) if sum(n.values()) else None
         this = {"publication": number, "run_id": plan.run_id, "at": published_at, "changes": changes}
-        tables = _fill(con, home, [*earlier, this], fresh / "marts")
+        tables = _fill(con, home, [*earlier, this], fresh / "marts", hides_small_cells)
         con.execute("checkpoint px")
     return Recorded({"publication": number, "changes": changes, "n_changes": n, **kept}, tables)
 
@@ -162,7 +165,7 @@ def kept_file(home: Home, told: dict[str, str]) -> Path:
     return history_folder(home) / told["file"]
 
 
-def _fill(con: DuckDBPyConnection, home: Home, entries: list[dict[str, Any]], marts: Path) -> dict[str, dict[str, Any]]:
+def _fill(con: DuckDBPyConnection, home: Home, entries: list[dict[str, Any]], marts: Path, hides_small_cells: bool) -> dict[str, dict[str, Any]]:
     """The two marts, from all changes, with this publication among them."""
     for table in ("change", "later", "stored", "known"):
         con.execute(f"drop table {table}")
@@ -171,6 +174,11 @@ def _fill(con: DuckDBPyConnection, home: Home, entries: list[dict[str, Any]], ma
     create_annotations(con, home)
     con.execute(HISTORY_SQL)
     con.execute(RESTATEMENT_SQL)
+    if hides_small_cells:
+        con.execute("update kpi_history set value = null, numerator = null, denominator = null, n = null, is_publishable = false, "
+                    "reason = 'SUPPRESSED' where valid_to_at is not null")
+        con.execute("update restatement set value_before = null, value_after = null, n_before = null, n_after = null, "
+                    "reason_before = 'SUPPRESSED', reason_after = 'SUPPRESSED'")
     return {name: _publish(con, name, marts / f"{name}.parquet", order) for name, order in
             (("kpi_history", "kpi_key, valid_from_at"), ("restatement", "publication_number, kpi_key"))}
 

@@ -14,7 +14,7 @@ from orchestration.definitions_data.kpis import Kpi, load_kpis
 from orchestration.definitions_data.measure import Example, Measure
 from orchestration.definitions_data.measures import load_measures
 from orchestration.definitions_data.scoring import examples, rate_examples, score_example
-from orchestration.definitions_data.tables import fingerprint, load, write
+from orchestration.definitions_data.tables import fingerprint, load, own_definition_folders, write
 
 __all__ = [
     "DefinitionError",
@@ -26,6 +26,7 @@ __all__ = [
     "load",
     "load_kpis",
     "load_measures",
+    "own_definition_folders",
     "rate_examples",
     "score_example",
     "write",

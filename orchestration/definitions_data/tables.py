@@ -7,6 +7,7 @@ Does not belong here: reading or checking definitions (measures.py, kpis.py).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -47,6 +48,11 @@ TABLES: dict[str, dict[str, str]] = {
         "kpi_id": "VARCHAR", "target": "DOUBLE", "valid_from_on": "DATE", "valid_to_on": "DATE", "reason": "VARCHAR",
     },
 }  # fmt: skip
+
+
+def own_definition_folders() -> list[Path]:
+    """The folders of `PXW_DEFINITIONS`: each holds measures/, kpis/ or both beside the shipped ones."""
+    return [Path(part) for part in os.environ.get("PXW_DEFINITIONS", "").split(os.pathsep) if part]
 
 
 def write(project_dir: Path, out_dir: Path, extra_dirs: Iterable[Path] = ()) -> dict[str, int]:

@@ -44,7 +44,7 @@ def test_codes_without_a_unit_are_told_after_a_run_and_in_status(sample_run: Sam
     found = {one["feed"]: one["n_rows"] for one in json.loads(told(sample_run.home, "status", "--json"))["unmapped"]}
     assert found == by_feed and len(found) > 2
     for text in (sample_run.output, told(sample_run.home, "status")):
-        assert "UNMAPPED" in text and "way out: rows with these codes in an org_units file" in text and "rl6_feedback" in text
+        assert "UNMAPPED" in text and "way out: rows with these codes in the org_units file" in text and "rl6_feedback" in text
 
 
 def test_show_names_what_it_prints(sample_run: SampleRun):
@@ -102,7 +102,7 @@ def test_check_warns_of_codes_nobody_mapped(sample_run: SampleRun, tmp_path):
     strange = tmp_path / "rl6_feedback_202609_20270101.csv"
     strange.write_bytes(original.read_bytes().replace(b"North Harbor Hospital", b"Nowhere Hospital"))
     text = told(sample_run.home, "check", str(strange), code=None)
-    assert "UNMAPPED" in text and "without a facility" in text and "Nowhere Hospital /" in text and "source_feed rl6_feedback or *" in text
+    assert "UNMAPPED" in text and "without a facility" in text and "Nowhere Hospital /" in text and "SourceSystem rl6_feedback or *" in text
     alone = told(tmp_path / "new", "check", str(strange), code=None)
     assert "holds no deliveries" in alone and "has no org_units file yet" in alone
 

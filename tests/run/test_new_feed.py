@@ -88,7 +88,7 @@ def new_feed(tmp_path_factory) -> NewFeed:
 
 
 def test_check_says_what_would_happen_and_changes_nothing(new_feed: NewFeed):
-    assert "2 rows, 2 accepted, 0 quarantined" in new_feed.checked and "would be accepted" in new_feed.checked
+    assert "2 rows delivered = 2 good + 0 quarantined" in new_feed.checked and "would be accepted" in new_feed.checked
     assert new_feed.is_untouched
 
 
@@ -123,6 +123,14 @@ def test_single_bad_rows_are_quarantined_and_the_file_is_loaded(new_feed: NewFee
 def test_the_same_file_under_two_names_counts_once(new_feed: NewFeed):
     kinds = [json.loads(line) for line in (new_feed.home / "ledger" / "ledger.jsonl").read_text().splitlines()]
     assert [e["file_name"] for e in kinds if e["kind"] == "repeat"] == ["ward_log_20260901_copy.csv"]
+
+
+def test_the_mapping_of_the_recipe_is_a_good_org_units_file(new_feed: NewFeed, tmp_path):
+    file = tmp_path / "org_units_20260902.csv"
+    file.write_text(example("csv"))
+    text = new_feed.pxw("check", str(file)).stdout
+    assert "1 rows delivered = 1 good + 0 quarantined" in text and "would be accepted" in text
+    assert "UNMAPPED" in new_feed.checked and "UNMAPPED" in new_feed.output and "ward_log: HARDLY ANYTHING" in new_feed.output
 
 
 def test_a_fault_in_the_definition_is_named_with_its_line(new_feed: NewFeed, tmp_path):

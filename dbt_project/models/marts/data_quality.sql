@@ -17,6 +17,7 @@ with told as (
 select
     d.delivery_id, d.feed, d.kind, d.status, d.reason, d.delivered_at,
     case when t.outcome = 'accepted' and d.status <> 'accepted' then d.status else t.outcome end as outcome,
-    t.rule, t.column_name, t.n_rows
+    t.rule, t.column_name, t.n_rows,
+    false as is_suppressed
 from told as t
 inner join {{ source('warehouse', 'delivery') }} as d using (delivery_id)

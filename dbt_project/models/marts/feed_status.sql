@@ -38,7 +38,8 @@ select
     coalesce(d.n_rows_held, 0)::bigint as n_rows_held,
     d.last_delivered_at, d.last_accepted_at, d.last_landed_at,
     d.last_accepted_at::date + r.n_days as next_due_on,
-    d.last_accepted_at::date + r.n_days + r.n_days_of_grace as late_after_on
+    d.last_accepted_at::date + r.n_days + r.n_days_of_grace as late_after_on,
+    false as is_suppressed
 from {{ source('warehouse', 'feed') }} as f
 left join delivery as d using (feed)
 left join rhythm as r using (cadence)

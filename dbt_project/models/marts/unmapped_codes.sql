@@ -1,2 +1,2 @@
 -- Codes that no row of the org_unit feeds maps: what to add there.
-select * from {{ ref('unmapped_code') }}
+select *, false as is_suppressed from {{ ref('unmapped_code') }}

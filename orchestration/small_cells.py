@@ -1,0 +1,255 @@
+"""Small cells: which counts a publication must not show, so that nobody can be counted out of it.
+
+Belongs here: primary and complementary suppression over the finished marts of a build, and the select
+that leaves the suppressed numbers out.
+Does not belong here: which columns of a mart are counts (`meta.small_cells` in its .yml), writing the
+publication (publish.py). The build file is only read.
+
+Rule (CMS cell-size policy, `verified` as summarised by ResDAC, 2024; the algorithm is `product-defined`):
+1. primary: a count from 1 to smallest_shown - 1 is not shown; 0 is. Nor is what would give it back.
+2. complementary: cells that add up to a total, and the total, make a line. A line must not have exactly
+   one suppressed cell, and suppressed parts of a shown total must not add up to less than
+   smallest_shown; else the smallest shown part that is not 0 goes too, or the total where there is none.
+   This is repeated until every line holds.
+Lines are looked at one by one: several lines taken together as equations are not solved.
+
+`meta.small_cells` of a mart is `none`, or a list of:
+  counts:      SQL expressions; the first is the number shown, each of them is protected
+  cell:        SQL text that names the cell; equal names in other marts are the same cell (default: the row). Needed
+               with lines: between equal counts the name decides, and the place of a row may differ between builds
+  scope:       SQL text; lines stay inside it
+  lines:       [{part: SQL text, total: SQL text}]: the line a row is a part of, or the total of; `parts` instead of `part`
+               for a list of lines; without `total` the total is taken to be shown elsewhere; `chain: true` is an equation
+               of differences of four cells, where the sum of the suppressed ones says nothing
+  kpi_row:     SQL text, a kpi_key: hidden when that row of kpi_value is (instead of counts)
+  together:    SQL text; rows with the same text are hidden together (a chart whose limits rest on all its points)
+  hides:       columns that become null;  reason, publishable, flag: columns that say so
+A mart that says nothing is left out of a publication with suppression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.home import Home
+from ingestion.sql import identifier, literal
+from orchestration.settings import load_settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PRIMARY, COMPLEMENTARY = "SUPPRESSED", "SUPPRESSED_COMPLEMENTARY"
+NO_RULE = "nothing is suppressed: a limited data set, for internal use only (docs/privacy.md)"
+_KPI = "kpi_value"
+
+
+@dataclass
+class Suppression:
+    """What is published instead of each mart. `counts` tells rows with suppressed numbers by mart and reason."""
+
+    rule: str = NO_RULE
+    smallest_shown: int | None = None
+    left_out: list[str] = field(default_factory=list)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    selects: dict[str, str] = field(default_factory=dict)
+    n_turned_hidden: int = 0
+    n_turned_shown: int = 0
+
+    def select(self, mart: str) -> str:
+        """The relation to publish as `mart`."""
+        return self.selects.get(mart, f"build.marts.{identifier(mart)}")
+
+    def lines(self) -> Iterator[str]:
+        """What a run says about it; nothing where nothing is suppressed."""
+        if self.smallest_shown is None:
+            return
+        n = {reason: sum(counts.get(reason, 0) for counts in self.counts.values()) for reason in (PRIMARY, COMPLEMENTARY)}
+        yield f"small cells: {self.rule}; {n[PRIMARY]:,} rows have such a count, {n[COMPLEMENTARY]:,} more would give one back"
+        if self.left_out:
+            yield f"small cells: left out, because they do not say which columns are counts: {', '.join(self.left_out)}"
+        if self.n_turned_hidden or self.n_turned_shown:
+            yield (f"small cells: {self.n_turned_hidden:,} values of the publication before are hidden now and {self.n_turned_shown:,} hidden ones are "
+                   "shown; who keeps both may count the difference, so think before you pass the new one on")
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        if self.smallest_shown is None:
+            return {"rule": self.rule}
+        return {"rule": self.rule, "smallest_shown": self.smallest_shown, "rows_with_suppressed_numbers": self.counts, "left_out": self.left_out,
+                "kpi_values_hidden_that_were_shown": self.n_turned_hidden, "kpi_values_shown_that_were_hidden": self.n_turned_shown}
+
+
+def suppression_of(con: DuckDBPyConnection, home: Home, marts: Sequence[str]) -> Suppression:
+    """What the settings of the home ask for. The connection has the build attached as `build`. Raises DefinitionError."""
+    wanted = load_settings(home).small_cells
+    if wanted is None:
+        return Suppression()
+    told = suppress(con, marts, declared(home.dbt), wanted.smallest_shown)
+    _compare_with_published(con, home, told)
+    return told
+
+
+def _compare_with_published(con: DuckDBPyConnection, home: Home, told: Suppression) -> None:
+    """A value shown in one publication and hidden in the other, with the same total, can be worked out by who has both."""
+    before = home.published / "marts" / f"{_KPI}.parquet"
+    if _KPI not in told.selects or not before.exists():
+        return
+    told.n_turned_hidden, told.n_turned_shown = con.execute(f"""
+        select count(*) filter (now.reason like '{PRIMARY}%' and was.numerator is not null),
+            count(*) filter (was.reason like '{PRIMARY}%' and now.numerator is not null)
+        from {told.select(_KPI)} as now inner join read_parquet({literal(str(before))}) as was using (kpi_key)""").fetchone()
+
+
+def declared(project: Path) -> dict[str, Any]:
+    """mart -> its `meta.small_cells`, from the models of a dbt project."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for path in sorted((project / "models" / "marts").rglob("*.yml")):
+        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", []):
+            meta = model.get("config", {}).get("meta", {})
+            if "small_cells" in meta:
+                found[model["name"]] = [] if meta["small_cells"] == "none" else meta["small_cells"]
+    return found
+
+
+def suppress(con: DuckDBPyConnection, marts: Sequence[str], declarations: Mapping[str, Any], smallest_shown: int) -> Suppression:
+    """Find the suppressed cells of `marts` (database `build` is attached) and the selects that leave them out."""
+    told = Suppression(f"no count from 1 to {smallest_shown - 1} is shown, nor a number that gives one back", smallest_shown)
+    told.left_out = sorted(mart for mart in marts if mart not in declarations)
+    parts = [_Part(mart, number, one) for mart in marts for number, one in enumerate(declarations.get(mart, ()))]
+    con.execute("create temp table cell (cell ubigint, n double, is_primary boolean)")
+    con.execute("create temp table member (line ubigint, cell ubigint, is_total boolean, is_chain boolean)")
+    for part in parts:
+        part.collect(con, smallest_shown)
+    _settle(con, smallest_shown)
+    by_mart: dict[str, list[_Part]] = {}
+    for part in parts:
+        by_mart.setdefault(part.mart, []).append(part)
+    for mart in sorted(by_mart, key=lambda name: name != _KPI):  # other marts follow rows of kpi_value
+        told.selects[mart] = _mask(con, mart, by_mart[mart])
+        told.counts[mart] = dict(con.execute(f"select state, count(*) from {_states(mart)} where state is not null group by state order by state").fetchall())
+    return told
+
+
+@dataclass
+class _Part:
+    """One entry of a mart's `small_cells`."""
+
+    mart: str
+    number: int
+    spec: Mapping[str, Any]
+
+    @property
+    def table(self) -> str:
+        return f"build.marts.{identifier(self.mart)}"
+
+    @property
+    def cell(self) -> str:
+        name = self.spec.get("cell") or f"{literal(f'{self.mart}:{self.number}:')} || rowid"
+        return f"md5_number_lower({name})"
+
+    def collect(self, con: DuckDBPyConnection, smallest_shown: int) -> None:
+        """Cells and lines of this entry."""
+        if "counts" not in self.spec:
+            return
+        if "lines" in self.spec and "cell" not in self.spec:
+            raise ValueError(f"small_cells of {self.mart}: lines need a 'cell' that names a row by its content")
+        counts = ", ".join(f"({one})::double" for one in self.spec["counts"])
+        con.execute(f"""
+            insert into cell select cell, max(counts[1]), bool_or(len(list_filter(counts, lambda c: c > 0 and c < {smallest_shown})) > 0)
+            from (select {self.cell} as cell, [{counts}] as counts from {self.table}) where counts[1] is not null group by cell""").fetchall()
+        for number, line in enumerate(self.spec.get("lines", ())):
+            con.execute(self._members(number, line)).fetchall()
+
+    def _members(self, number: int, line: Mapping[str, Any]) -> str:
+        """Lines that have their total, or whose total stands elsewhere; of a chain, those with all four members."""
+        scope = f"{literal(f'{self.mart}:{self.number}:{number}:')} || {self.spec.get('scope', literal(''))}"
+        parts = line["parts"] if "parts" in line else f"[{line['part']}]"
+        roles = [(parts, False)] + ([(f"[{line['total']}]", True)] if "total" in line else [])
+        rows = " union all ".join(
+            f"select cell, unnest({names}) as name, {is_total} as is_total, {scope} as scope from placed" for names, is_total in roles)
+        whole = "qualify bool_or(is_total) over (partition by line)" if "total" in line else ""
+        whole = "qualify count(*) over (partition by line) = 4" if line.get("chain") else whole
+        return f"""
+            insert into member
+            with placed as (select *, {self.cell} as cell from {self.table} where ({self.spec['counts'][0]}) is not null)
+            select md5_number_lower(scope || ':' || name) as line, cell, is_total, {bool(line.get('chain'))}
+            from ({rows}) where name is not null {whole}"""
+
+    def state(self) -> str:
+        """Why this entry of a row is suppressed: null, or a reason."""
+        own = f"s{self.number}.state"
+        return f"(min({own}) over (partition by {self.spec['together']}))" if "together" in self.spec else own
+
+    def join(self) -> str:
+        alias = f"s{self.number}"
+        if "kpi_row" in self.spec:
+            return f"left join {_states(_KPI)} as {alias} on {alias}.row_name = {self.spec['kpi_row']}"
+        return f"left join suppressed as {alias} on {alias}.cell = {self.cell.replace('rowid', 'm.rowid') if 'cell' not in self.spec else self.cell}"
+
+
+def _settle(con: DuckDBPyConnection, smallest_shown: int) -> None:
+    """Table `suppressed`: primary cells, then complementary ones until every line holds."""
+    con.execute("create temp table known as select cell, max(n) as n, bool_or(is_primary) as is_primary from cell group by cell")
+    con.execute(f"create temp table suppressed as select cell, {literal(PRIMARY)} as state from known where is_primary")
+    con.execute("create temp table lined as select distinct m.*, k.n from member as m join known as k using (cell)")
+    while True:
+        added = con.execute(f"""
+            insert into suppressed
+            with seen as (
+                select l.*, s.state is not null as is_suppressed from lined as l left join suppressed as s using (cell)
+                where l.line in (select line from lined semi join suppressed using (cell))
+            ),
+            weak as (
+                select line, bool_or(is_suppressed and is_total) as is_total_hidden from seen group by line
+                having count(*) filter (is_suppressed) = 1 or (
+                    not bool_or(is_chain) and not bool_or(is_suppressed and is_total)
+                    and sum(n) filter (is_suppressed and not is_total) < {smallest_shown})
+            ),
+            chosen as (
+                select cell from seen join weak using (line) where not is_suppressed and n <> 0
+                qualify row_number() over (partition by line order by is_total, n, cell) = 1
+            )
+            select distinct cell, {literal(COMPLEMENTARY)} from chosen""").fetchone()[0]
+        if not added:
+            return
+
+
+def _states(mart: str) -> str:
+    return identifier(f"hidden_{mart}")
+
+
+def _mask(con: DuckDBPyConnection, mart: str, parts: list[_Part]) -> str:
+    """The select of a mart without its suppressed numbers; leaves a table of the states of its rows behind."""
+    joins = " ".join(part.join() for part in parts)
+    # The worst of the entries: SUPPRESSED sorts before SUPPRESSED_COMPLEMENTARY.
+    worst = f"list_min(list_filter([{', '.join(part.state() for part in parts)}], lambda s: s is not null))"
+    name = "m.kpi_key" if mart == _KPI else "null::varchar"
+    con.execute(f"create temp table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
+    if mart == _KPI:
+        con.execute(f"delete from {_states(mart)} where state is null")
+    columns = ", ".join(f"{expression} as {identifier(column)}" for column, expression in _replaced(parts, worst))
+    return f"(select m.* replace ({columns}) from {parts[0].table} as m {joins})"
+
+
+def _replaced(parts: list[_Part], worst: str) -> Iterator[tuple[str, str]]:
+    """Column -> what stands there: null for a hidden number, the reason, not publishable, the flag."""
+    hidden: dict[str, list[str]] = {}
+    told: dict[str, str] = {}
+    for part in parts:
+        for column in part.spec.get("hides", ()):
+            hidden.setdefault(column, []).append(f"{part.state()} is not null")
+        state = part.state() if "kpi_row" in part.spec else worst
+        if column := part.spec.get("reason"):
+            told[column] = f"coalesce({state}, m.{identifier(column)})"
+        if column := part.spec.get("publishable"):
+            told[column] = f"({state} is null and m.{identifier(column)})"
+        if column := part.spec.get("flag"):
+            told[column] = f"({worst} is not null)"
+    for column, tests in hidden.items():
+        yield column, f"case when not ({' or '.join(tests)}) then m.{identifier(column)} end"
+    yield from told.items()
