@@ -21,9 +21,8 @@ from typing import Any
 from ingestion.feed import Feed
 from ingestion.home import Home, fsync_dir
 from ingestion.ledger import Ledger
-from ingestion.sources import SourceFile, list_inbox
+from ingestion.sources import SourceFile, StillMoving, list_inbox
 
-_CHUNK = 4 << 20
 _ID_LENGTH = 16
 _THREADS = 4
 _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it leaves bytes that the next run recognises
@@ -31,13 +30,14 @@ _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it lea
 
 @dataclass
 class LandReport:
-    """What an inbox held: new deliveries, files known already, and files nobody can place."""
+    """What an inbox held: new deliveries, files known already, files nobody can place, files that are not whole yet."""
 
     new: list[dict[str, Any]] = field(default_factory=list)
     repeats: list[dict[str, Any]] = field(default_factory=list)
     n_known: int = 0
     unmatched: list[str] = field(default_factory=list)
     ambiguous: dict[str, list[str]] = field(default_factory=dict)
+    unsettled: list[str] = field(default_factory=list)
 
 
 def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: Callable[[str], None] = lambda _: None) -> LandReport:
@@ -109,10 +109,15 @@ def _land_some(
     entries: list[tuple[str, dict[str, Any]]] = []
     is_local = all("file" in file.filesystem.protocol for file, _ in files)  # a connection to a server may serve one thread only
     with ThreadPoolExecutor(_THREADS if is_local else 1) as pool:
-        stored = pool.map(lambda one: _store(home, one[0]), files)
+        stored = pool.map(lambda one: _store_whole(home, one[0]), files)
         try:
             for file, feed in files:
-                kind, facts = _entry(deliveries, file, feed, *next(stored))
+                found = next(stored)
+                if isinstance(found, StillMoving):
+                    report.unsettled.append(file.relative_path)
+                    progress(f"left for the next run: {found}")
+                    continue
+                kind, facts = _entry(deliveries, file, feed, *found)
                 if kind == "delivery":
                     deliveries[facts["sha256"]] = facts
                     progress(f"landed {file.relative_path} as {facts['delivery_id']} ({feed.feed})")
@@ -137,14 +142,22 @@ def _entry(deliveries: dict[str, dict], file: SourceFile, feed: Feed, sha256: st
     return "delivery", facts | {"feed_version": feed.version, "supersedes": supersedes}
 
 
+def _store_whole(home: Home, file: SourceFile) -> tuple[str, int] | StillMoving:
+    """As _store; a file that is not whole yet is no reason to leave the others."""
+    try:
+        return _store(home, file)
+    except StillMoving as moving:
+        return moving
+
+
 def _store(home: Home, file: SourceFile) -> tuple[str, int]:
     """Copy the bytes into landing while hashing them; nothing is visible before it is whole and durable."""
     digest, n_bytes = hashlib.sha256(), 0
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=home.landing)
     part = Path(name)
     try:
-        with file.open() as source, os.fdopen(handle, "wb") as target:
-            while chunk := source.read(_CHUNK):
+        with os.fdopen(handle, "wb") as target:
+            for chunk in file.chunks():
                 digest.update(chunk)
                 target.write(chunk)
                 n_bytes += len(chunk)

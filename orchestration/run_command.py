@@ -15,6 +15,7 @@ import click
 
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
+from ingestion.sources import safe_url
 from orchestration import pipeline
 from orchestration.ahead import HeadStart
 from orchestration.build_input import plan_build
@@ -76,7 +77,7 @@ def _report_nothing(inboxes: list[str], feeds: dict[str, Feed]) -> None:
     strangers = list(unplaced(inboxes, feeds))
     what = f"hold {len(strangers)} files, none of which a feed takes" if strangers else "are empty" if len(inboxes) > 1 else "is empty"
     what = what.replace("hold ", "holds ", 1) if len(inboxes) == 1 else what
-    click.echo(f"nothing to do: {' and '.join(inboxes)} {what}, and nothing was ever delivered to this warehouse; nothing is published", err=True)
+    click.echo(f"nothing to do: {' and '.join(map(safe_url, inboxes))} {what}, and nothing was ever delivered to this warehouse; nothing is published", err=True)
     _list_unplaced(strangers, err=True)
     click.echo("put files there, or name another inbox with --inbox; `pxw check FILE` says what a feed makes of a file, "
                "docs/add_a_feed.md how to add one", err=True)

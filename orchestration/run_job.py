@@ -15,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from ingestion.home import Home
+from ingestion.sources import safe_url
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, Definitions, ExecuteInProcessResult
@@ -51,8 +52,9 @@ def run_job(
     from orchestration.warehouse import CALLER, Caller
 
     job = (definitions or build_definitions(home, is_held=True)).resolve_job_def(WAREHOUSE.name)
-    caller = Caller(home.root, progress, head_start)
-    options = {"home": str(home.root), "inboxes": list(inboxes), "as_of": as_of.isoformat() if as_of else None, "force": force}
+    caller = Caller(home.root, progress, head_start, list(inboxes))
+    # Dagster keeps the options of every run; a URL may hold a password, so only the caller has it.
+    options = {"home": str(home.root), "inboxes": [safe_url(url) for url in inboxes], "as_of": as_of.isoformat() if as_of else None, "force": force}
     with open_instance(home) as instance:
         close_dead_runs(instance)
         caller.took("loading", started)

@@ -43,6 +43,7 @@ class Caller:
     home: Path
     progress: Callable[[str], None]
     head_start: HeadStart | None = None
+    inboxes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -105,7 +106,9 @@ class Warehouse(dg.ConfigurableResource):
 
     def settled_inboxes(self) -> list[str]:
         """Where this run looks for files."""
-        return open_inboxes(self.root, list(self.inboxes))
+        caller = CALLER.get()
+        named = caller.inboxes if caller is not None and caller.home == self.root.root else []
+        return open_inboxes(self.root, named or list(self.inboxes))
 
     @property
     def is_being_brought_in(self) -> bool:

@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_read_does_not_cost_the_files_before_it(home, inbo
         (inbox / f"log_2026040{number}.csv").write_bytes(b"Case\n%d\n" % number)
     (inbox / "log_20260402.csv").unlink()
     (inbox / "log_20260402.csv").symlink_to(inbox / "gone")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SourceError, match="log_20260402.csv cannot be read, there is no such folder or file"):
         land(home, [str(inbox)], FEEDS)
     assert [entry["file_name"] for entry in Ledger(home.ledger).entries()] == ["log_20260401.csv"]
     (inbox / "log_20260402.csv").unlink()
