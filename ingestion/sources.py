@@ -84,6 +84,8 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
     protocol = url.partition("://")[0].lower() if "://" in url else ""
     try:
         filesystem, root, found = _found(url, protocol)
+        if root in found:
+            raise SourceError("it is a file, not a folder; name its folder, or look at it with `pxw check`")
         is_missing = not found and not filesystem.isdir(root)
     except ImportError as error:
         raise SourceError(_what_to_install(shown, protocol, error)) from None
