@@ -41,6 +41,8 @@ _KINDS_WITH_CODES = {"survey", "complaint", "encounter"}
 # Files of one statement: enough to keep all cores busy, few enough to keep memory small.
 _FILES_AT_ONCE = 64
 LOOKED_AT = 50_000  # rows of one file
+# Rows the feed does not want, such as previews of a survey, are no fault of the file.
+_IS_SET_ASIDE = "list_contains(list_transform(problems, lambda p: p.rule), 'set_aside')"
 
 
 def measure(con: DuckDBPyConnection, feed: Feed, settings: FeedExpectations, deliveries: list[DeliveryRaw], cache: Path) -> None:
@@ -142,7 +144,7 @@ class _Statement:
         columns = ",\n    ".join(self._column(name) for name in self.shape)
         return f"""
 with everything as (
-  select delivery_id, count(*) as n_rows, count_if(len(problems) > 0) as n_quarantined, count_if(len(warnings) > 0) as n_repaired,
+  select delivery_id, count(*) as n_rows, count_if(len(problems) > 0 and not {_IS_SET_ASIDE}) as n_quarantined, count_if(len(warnings) > 0) as n_repaired,
     {self._duplicates()} as n_duplicate
   from {raw} group by delivery_id),
 fault as (

@@ -160,8 +160,9 @@ class Feed(Strict):
     def matches(self, relative_path: str) -> bool:
         """Whether a path below the inbox belongs to this feed (case-insensitive globs, `**/` also matches no folder)."""
         path = relative_path.lower()
+        paths = {path, path.removesuffix(".gz"), path.removesuffix(".zip")}  # a packed file is called as the file in it
         for pattern in (one.lower() for one in self.files):
-            if fnmatch.fnmatchcase(path, pattern) or (pattern.startswith("**/") and fnmatch.fnmatchcase(path, pattern[3:])):
+            if any(fnmatch.fnmatchcase(one, pattern) or (pattern.startswith("**/") and fnmatch.fnmatchcase(one, pattern[3:])) for one in paths):
                 return True
         return False
 

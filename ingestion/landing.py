@@ -134,6 +134,8 @@ def _entry(deliveries: dict[str, dict], file: SourceFile, feed: Feed, sha256: st
         "delivery_id": sha256[:_ID_LENGTH], "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
         "n_bytes": n_bytes, "modified_at": file.modified_at.isoformat(), "delivered_at": moment.isoformat(), "delivery_sequence": sequence,
     }
+    if n_bytes != file.n_bytes:  # a server that does not tell sizes, or a member of a damaged archive
+        facts["n_bytes_listed"] = file.n_bytes
     if sha256 in deliveries:
         return "repeat", facts
     name = _stem(file.name, feed)
@@ -206,7 +208,7 @@ def _known(ledger: Ledger) -> tuple[set[tuple], dict[str, dict]]:
     deliveries: dict[str, dict] = {}
     for entry in ledger.entries():
         if entry["kind"] in ("delivery", "repeat", "unplaced"):
-            seen.add((entry["source_url"], entry["n_bytes"], entry["modified_at"]) + (("unplaced",) if entry["kind"] == "unplaced" else ()))
+            seen.add((entry["source_url"], entry.get("n_bytes_listed", entry["n_bytes"]), entry["modified_at"]) + (("unplaced",) if entry["kind"] == "unplaced" else ()))
         if entry["kind"] == "delivery":
             deliveries[entry["sha256"]] = entry
     return seen, deliveries

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from ingestion.archive_members import members_of
+
 _CHUNK = 4 << 20
 _PATIENCE = 30  # seconds a server may take to answer
 # Packages that are not part of the usual installation: protocol -> (package, extra of this project).
@@ -78,7 +80,7 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
     """Every file below an inbox (folder path or URL such as sftp://host/dir, https://host/dir/), sorted by path.
 
     `${NAME}` in a URL is replaced by that environment variable. Hidden files and names that end in .part
-    or .tmp are still being written and are left out. Raises SourceError.
+    or .tmp are still being written and are left out. Of a zip archive every file in it. Raises SourceError.
     """
     shown, url = safe_url(url), _with_secrets(url)
     protocol = url.partition("://")[0].lower() if "://" in url else ""
@@ -103,7 +105,8 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
         hidden = any(part.startswith(".") for part in relative.split("/"))
         if hidden or name.endswith((".part", ".tmp")):
             continue
-        yield SourceFile(shown, relative, info.get("size") or 0, _modified(filesystem, path, info), filesystem, path, server)
+        file = SourceFile(shown, relative, info.get("size") or 0, _modified(filesystem, path, info), filesystem, path, server)
+        yield from members_of(file) if name.lower().endswith(".zip") else (file,)
 
 
 def safe_url(url: str) -> str:

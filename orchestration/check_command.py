@@ -20,6 +20,7 @@ from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from ingestion.keys import load_keys
 from ingestion.landing import delivery_order
+from ingestion.row_rules import reason
 from ingestion.sources import SourceFile
 from ingestion.sql import literal
 from orchestration import delivery_effect
@@ -102,7 +103,9 @@ def _print_rows(feed: Feed, report: ConformReport, out: Path) -> None:
                 example = f", like '{masked}'" if masked else ""
                 more = ", ..." if n > len(rows) else ""
                 left = "; the value is set missing, the row stays" if kind == "warnings" else ""
-                click.echo(f"  {words}: {rule}{place}: {n:,} row{'s' * (n > 1)} (row {', '.join(map(str, rows))}{more}){example}{left}")
+                told = reason(feed, rule)
+                why = f"; {told}" if told != rule else ""
+                click.echo(f"  {words}: {rule}{place}: {n:,} row{'s' * (n > 1)} (row {', '.join(map(str, rows))}{more}){example}{left}{why}")
             if len(faults) > _SHOWN_FAULTS:
                 click.echo(f"  ... and {len(faults) - _SHOWN_FAULTS} more kinds of fault")
 

@@ -18,8 +18,12 @@ superseded as (
 ),
 
 kept as (
-    select feed, count(*) as n from {{ ref('fct_survey') }} group by feed
-    {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark'] %}
+    -- A feed with two questionnaires has a row in the facts of both families: it is counted in the first one.
+    select feed, count(*) as n from {{ ref('fct_survey') }}
+    where family = case feed
+        {%- for name in feeds_of_kind('survey') %} when '{{ name }}' then '{{ feeds()[name].families[0] }}'{% endfor %} else '' end
+    group by feed
+    {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark', 'current_answer_count', 'current_score'] %}
     union all
     select feed, count(*) from {{ ref(model) }}{{ ' where part_number = 1' if model == 'fct_encounter' }} group by feed
     {%- endfor %}

@@ -3,8 +3,8 @@
 Belongs here: which members are data, limits on their number, size and ratio, names that lead outside.
 Does not belong here: gzip (compression.py), the package of a workbook (workbook_package.py), what the data mean.
 
-An archive with several files of data is taken apart where files are landed (landing.py): each member is
-a delivery of its own. A reader sees one file.
+An archive in an inbox is taken apart where the inbox is listed (archive_members.py): each file in it is a
+delivery of its own. A reader sees one file.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ingestion.readers import Refused
 from ingestion.readers.compression import MAX_RATIO, RATIO_COUNTS_FROM_BYTES
 from ingestion.readers.content import describe
 
 MAX_MEMBERS = 1_000
+_WORKBOOKS = (".xlsx", ".xlsm")  # are zip packages themselves
 _CHUNK_BYTES = 1 << 20
 _SEND_AGAIN = "Ask the sender for the archive again, made of plain files; nothing of it was loaded."
 # What operating systems add to an archive; never data.
@@ -39,7 +41,7 @@ def is_workbook(path: Path, is_expected: bool) -> bool:
 
 def unpack_only_member(path: Path, max_bytes: int) -> Path:
     """The one file of data in a temporary file the caller removes. Raises Refused where there is none or several."""
-    members = data_members(path, max_bytes)
+    members = data_members(path, path.stat().st_size, max_bytes)
     if len(members) != 1:
         raise Refused("archive_members", f"the zip archive holds {len(members)} files of data, a delivery is one file",
                       "Put the archive into the inbox, where each file in it becomes a delivery of its own, or unpack it first."
@@ -54,35 +56,45 @@ def unpack_only_member(path: Path, max_bytes: int) -> Path:
     return Path(out.name)
 
 
-def data_members(path: Path, max_bytes: int) -> list[str]:
+def data_members(packed: Path | IO[bytes], n_bytes: int, max_bytes: int) -> list[str]:
     """Names of the files of data, in the order of the archive.
 
     Raises Refused for a damaged or encrypted archive, too many members or bytes, a repeated name, a name
     that leads outside, a link, overlapping members, or a ratio no text reaches.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(packed) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, EOFError):
         raise Refused("damaged_archive", "the zip archive is cut off or damaged", _SEND_AGAIN) from None
-    _refuse_unsafe(entries, path.stat().st_size, max_bytes)
+    _refuse_unsafe(entries, n_bytes, max_bytes)
     return [entry.filename for entry in entries if not entry.is_dir() and not _NO_DATA.search(entry.filename)]
 
 
-def content_of(path: Path, member: str, max_bytes: int) -> Iterator[bytes]:
+def content_of(packed: Path | IO[bytes], member: str, max_bytes: int) -> Iterator[bytes]:
     """The bytes of a member, counted while they are unpacked: the directory of an archive may lie."""
     n_bytes = 0
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as content:
-            packed = archive.getinfo(member).compress_size
+        with zipfile.ZipFile(packed) as archive, archive.open(member) as content:
+            n_packed = archive.getinfo(member).compress_size
             while chunk := content.read(_CHUNK_BYTES):
                 if not n_bytes:
                     _refuse_nested(chunk)
                 n_bytes += len(chunk)
-                _refuse_bomb(n_bytes, packed, max_bytes)
+                _refuse_bomb(n_bytes, n_packed, max_bytes)
                 yield chunk
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise Refused("damaged_archive", f"a file in the zip archive is damaged after {n_bytes:,} bytes", _SEND_AGAIN) from None
+
+
+def is_nested(archive: zipfile.ZipFile, member: str) -> bool:
+    """Whether a member is packed itself. One that cannot be read is not known to be."""
+    try:
+        with archive.open(member) as content:
+            found = describe(content.read(16))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return False
+    return bool(found) and not member.lower().endswith(_WORKBOOKS)
 
 
 def _refuse_unsafe(entries: list[zipfile.ZipInfo], n_bytes: int, max_bytes: int) -> None:

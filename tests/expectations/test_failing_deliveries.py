@@ -108,6 +108,10 @@ def test_of_large_files_one_row_in_k_is_looked_at(workshop, monkeypatch):
     assert 200 < n_looked_at < 300 and abs(missing.observed - 70) < 10
 
 
+def test_rows_a_feed_does_not_keep_are_no_fault_of_the_file(workshop):
+    assert workshop.failures(FEED, workshop.delivery(FEED, 0, faulty="i % 2 = 0", rule="set_aside")) == set()
+
+
 def test_warnings_do_not_hold(workshop):
     feed = survey_feed(expectations={"warn_marked_missing_pct": 5, "warn_gap_days": 20})
     history = workshop.months(feed, 1)

@@ -1,0 +1,119 @@
+"""The cross-checks of survey vendors on HCAHPS XML: each wrong file or record gets its own reason."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from expectations import DeliveryRaw, judge
+from ingestion.conform import conform
+from ingestion.feed import load_feeds
+from ingestion.row_rules import reason
+
+FILE = next((Path(__file__).parents[1] / "ingestion" / "fixtures" / "hcahps_xml").glob("*.xml"))
+FEED = load_feeds()["hcahps_xml"]
+MOMENT = datetime(2024, 12, 14, tzinfo=UTC)
+RECORD = re.compile(r"<patientleveldata>.*?</patientleveldata>", re.DOTALL)
+
+
+def changed(pattern: str, to: str, *, record: int | None = None) -> str:
+    """The good file with one thing changed: in its header or file, or in one record (counted among answered ones)."""
+    text = FILE.read_text()
+    if record is None:
+        done, n = re.subn(pattern, to, text, count=1, flags=re.DOTALL)
+    else:
+        answered = [found for found in RECORD.findall(text) if "<patientresponse>" in found]
+        one, n = re.subn(pattern, to, answered[record], count=1, flags=re.DOTALL)
+        done = text.replace(answered[record], one, 1)
+    assert n == 1, pattern
+    return done
+
+
+def conformed(text: str, tmp_path: Path):
+    landed, raw = tmp_path / "x.xml", tmp_path / "raw.parquet"
+    landed.write_text(text)
+    keys = {purpose: purpose.encode() * 4 for purpose in ("patient", "staff", "complainant", "encounter")}
+    report = conform(FEED, landed, "0123456789abcdef", (MOMENT, 0), keys, raw, tmp_path / "text.parquet")
+    assert report.refused is None, report.refused
+    return report, raw
+
+
+def judged(text: str, tmp_path: Path):
+    _, raw = conformed(text, tmp_path)
+    delivery = DeliveryRaw("hcahps_xml", "0123456789abcdef", raw, MOMENT.replace(tzinfo=None), raw.stat().st_size, 0)
+    return judge({"hcahps_xml": FEED}, [delivery], [], tmp_path / "docs", tmp_path / "work")[0]
+
+
+@pytest.mark.parametrize(("pattern", "to", "rule", "kind"), [
+    (r"<gender>\d</gender>(.*)", r"<gender>1</gender>\1", None, None),
+    (r"<patient-age>\w+<", "<patient-age>0<", "x02_under_age", "problems"),
+    (r"<patient-age>\w+<", "<patient-age>M<", "x03_age_or_sex_missing", "warnings"),
+    (r"<discharge-status>\w+<", "<discharge-status>20<", "x04_died", "problems"),
+    (r"<language>\w+<", "<language>8<", "x05_language", "warnings"),
+    (r"<patientresponse>.*</patientresponse>", "", "x07_no_response", "problems"),
+    (r"<survey-status>\w+<", "<survey-status>8<", "x07_response_not_expected", "problems"),
+    (r"<number-survey-attempts-mail>\w+<", "<number-survey-attempts-mail>7<", "x08_attempts", "warnings"),
+    (r"<provider-id>\w+<", "<provider-id>990099<", "x13_header_differs", "problems"),
+    (r"<discharge-month>\w+<", "<discharge-month>01<", "x13_header_differs", "problems"),
+    (r"<lag-time>\w+<", "<lag-time>888<", "x16_lag", "warnings"),
+])
+def test_a_wrong_record_has_its_reason(tmp_path, pattern, to, rule, kind):
+    report, _ = conformed(changed(pattern, to, record=0), tmp_path)
+    found = report.rules if kind == "problems" else report.warning_rules
+    assert rule is None or found.get(rule) == 1, (report.rules, report.warning_rules)
+    if rule:
+        assert reason(FEED, rule).startswith(rule[:3].upper())
+
+
+def test_a_man_in_maternity_is_told(tmp_path):
+    text = changed(r"<gender>\w</gender>", "<gender>1</gender>", record=0)
+    text = text.replace("<gender>1</gender>", "<gender>1</gender>")
+    text = re.sub(r"<principal-reason-admission>\w</", "<principal-reason-admission>1</", text)
+    report, _ = conformed(re.sub(r"<gender>\w</", "<gender>1</", text), tmp_path)
+    assert report.warning_rules["x01_male_maternity"] == report.n_rows
+
+
+def test_a_patient_twice_is_a_patient_once(tmp_path):
+    text = FILE.read_text()
+    again = RECORD.findall(text)[0]
+    report, _ = conformed(text.replace("</monthlydata>", f"{again}</monthlydata>"), tmp_path)
+    assert report.rules == {"duplicate_key": 1}
+
+
+def test_the_good_file_passes_with_nothing_to_say(tmp_path):
+    verdict = judged(FILE.read_text(), tmp_path)
+    assert verdict.is_ok, verdict.failures
+
+
+@pytest.mark.parametrize(("pattern", "to", "words"), [
+    (r"<number-eligible-discharge>\d+<", "<number-eligible-discharge>1<", "X10"),
+    (r"<sample-type>\d<", "<sample-type>4<", "X11"),
+    (r"<survey-mode>\d<", "<survey-mode><", "X11"),
+    (r"<sample-type>\d<", "<sample-type>3<", "X12"),
+])
+def test_a_wrong_header_holds_the_file(tmp_path, pattern, to, words):
+    verdict = judged(changed(pattern, to), tmp_path)
+    assert not verdict.is_ok and any(words in failure.message for failure in verdict.failures), verdict.failures
+
+
+def test_two_hospitals_in_a_file_hold_it(tmp_path):
+    verdict = judged(changed(r"<provider-id>\w+<", "<provider-id>990099<", record=0), tmp_path)
+    assert any("one hospital per file" in failure.message for failure in verdict.failures)
+
+
+def test_old_questions_after_the_change_hold_the_file(tmp_path):
+    text = re.sub(r"<discharge-yr>\d+<", "<discharge-yr>2025<", FILE.read_text())
+    assert any("X19" in failure.message for failure in judged(text, tmp_path).failures)
+
+
+def test_a_sample_size_that_is_not_the_number_of_records_is_told(tmp_path):
+    verdict = judged(changed(r"<sample-size>\d+<", "<sample-size>2<"), tmp_path)
+    assert any("sample size" in warning.message for warning in verdict.warnings)
+
+
+def test_a_month_without_patients_may_be_sent(tmp_path):
+    text = RECORD.sub("", FILE.read_text())
+    assert judged(text, tmp_path).is_ok
