@@ -20,7 +20,7 @@ superseded as (
 kept as (
     -- A feed with two questionnaires has a row in the facts of both families: it is counted in the first one.
     select feed, count(*) as n from {{ ref('fct_survey') }}
-    where family = case feed
+    where family = case feed when '' then ''
         {%- for name in feeds_of_kind('survey') %} when '{{ name }}' then '{{ feeds()[name].families[0] }}'{% endfor %} else '' end
     group by feed
     {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark', 'current_answer_count', 'current_score'] %}
