@@ -282,7 +282,7 @@ class Script:
                     lower("File State") as state, lower("Feedback Type") as kind
                 from {self.csv('rl6_feedback')}
                 where case_id is not null and issue >= 1 and year(received_at) between 1901 and 2100
-                    and coalesce(state, 'new') in ('incomplete', 'new', 'in-progress', 'closed', 'deleted', 'withdrawn')
+                    and coalesce(state, 'new') in ('incomplete', 'new', 'in-progress', 'closed', 'reopened', 'deleted', 'withdrawn')
                     and coalesce(kind, 'complaint') in ('complaint', 'grievance', 'compliment', 'suggestion', 'query', 'request')
             ),
             cases as (

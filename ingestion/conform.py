@@ -130,11 +130,11 @@ def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[
 
     Of a sparse source a name that never occurs says nothing: only required columns must be there.
     """
-    present = {name.casefold(): name for name in reversed(source.headers)}
+    present = {_header_key(name): name for name in reversed(source.headers)}
     chosen: dict[str, tuple[ColumnSpec | None, list[str] | None]] = {}
     absent: list[str] = []
     for name, spec in feed.all_columns.items():
-        wanted = [present.get(one.casefold()) for one in (spec.join or spec.source)]
+        wanted = [present.get(_header_key(one)) for one in (spec.join or spec.source)]
         found = (wanted if all(wanted) else []) if spec.join else list(dict.fromkeys(one for one in wanted if one))
         if not found and not spec.optional and (spec.required or not source.is_sparse):
             absent.append(" or ".join(spec.source) or " and ".join(spec.join))
@@ -152,16 +152,21 @@ def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[
     return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
 
 
+def _header_key(name: str) -> str:
+    """What of a header counts when it is compared: no case, no stray blanks ("Form  (Field )" is "Form (Field)")."""
+    return " ".join(name.split()).replace("( ", "(").replace(" )", ")").casefold()
+
+
 def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tuple[dict, list[str]]:
     """Items of the first header generation that fits the headers and the day of the delivery, and what it lacks."""
     if not feed.items:
         return {}, []
     nothing = dict.fromkeys(items_of(feed), (None, None))
     fitting = [g for g in feed.items.generations
-               if all(h.casefold() in present for h in g.has) and not any(h.casefold() in present for h in g.lacks)]
+               if all(_header_key(h) in present for h in g.has) and not any(_header_key(h) in present for h in g.lacks)]
     for generation in (g for g in fitting if g.holds_on(delivered_on)):
-        absent = [h for h in generation.columns.values() if h.casefold() not in present and not generation.optional]
-        items = {item: (None, [present[h.casefold()]]) for item, h in generation.columns.items() if h.casefold() in present}
+        absent = [h for h in generation.columns.values() if _header_key(h) not in present and not generation.optional]
+        items = {item: (None, [present[_header_key(h)]]) for item, h in generation.columns.items() if _header_key(h) in present}
         return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
     if fitting:
         return {}, [f"a layout that holds on {delivered_on}; the headers are those of {', '.join(g.id for g in fitting)}"]

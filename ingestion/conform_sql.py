@@ -25,6 +25,10 @@ FAULT_TYPE = 'struct(rule varchar, "column" varchar, masked varchar)[]'
 _SEVERAL = "[0-9]{1,2}([,;/ ]+[0-9]{1,2})+"
 # Types of columns that are read for checks only; the others have that of their kind.
 _TYPES = {"integer": "integer", "number": "double", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
+EXCEL_SERIAL = "excel_serial"  # the format of day numbers
+_SERIAL = r"[1-9][0-9]{4}(\.[0-9]+)?"
+# A title before a capitalised word, a mail address, seven digits of a telephone.
+_PERSON = r"(?:^|[^\pL])(?i:mr|mrs|ms|miss|mx|dr|prof|professor|nurse|sister|clerk|aide)\.? +\p{Lu}\pL+|@|[0-9]{3}[-. ][0-9]{4}"
 _FIRST_YEAR, _LAST_YEAR = 1901, 2100  # 1900-01-01 is the default date of many systems, not a date anybody meant
 
 
@@ -48,9 +52,9 @@ class ColumnSql(NamedTuple):
 
 def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Feed, is_hashing: bool = True) -> ColumnSql:
     """SQL of a canonical column read from `headers` (None: the file has none of them)."""
-    if spec.privacy == "drop":
-        return ColumnSql([], [], [])
     text, value = f"t_{name}", f"v_{name}"
+    if spec.privacy == "drop":
+        return ColumnSql([f"{_text(spec, headers)} as {text}"] if _people(feed) else [], [], [])
     typed = [f"{_text(spec, headers)} as {text}"]
     if spec.pad:
         typed = [f"{_text(spec, headers)} as u_{name}", f"{padded(f'u_{name}', spec.pad)} as {text}"]
@@ -62,8 +66,9 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     known = _without_reasons(spec, text)
     expression, rule = _value(spec, known, feed)
     typed.append(f"{expression} as {value}")
-    final = _named(name, spec, text, value, feed)
-    return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule)])
+    guard = [Fault(_is_person(text, feed), "'person_in_code'", name, text, spec.on_error == "warn")] if spec.guard else []
+    final = _named(name, spec, text, value, feed, guard)
+    return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule), *guard])
 
 
 def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None, is_warning: bool = True) -> ColumnSql:
@@ -161,6 +166,12 @@ def _cell(header: str, spec: ColumnSpec) -> str:
     text = identifier(header)
     if spec.strip:
         text = f"regexp_replace({text}, {literal(spec.strip)}, '', 'g')"
+    if spec.extract:
+        text = f"regexp_extract({text}, {literal(spec.extract)}, {int('(' in spec.extract)})"
+    if spec.split:
+        text = f"array_to_string(list_transform(string_split({text}, {literal(spec.split)}), lambda part: trim(part)), '|')"
+    if spec.count:
+        return f"len(regexp_extract_all({text}, {literal(spec.count)}))::varchar"
     return f"nullif(trim({text}), '')"
 
 
@@ -189,7 +200,7 @@ def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
         return (f"case when lower({text}) in ('1', 'y', 'yes', 't', 'true') then true "
                 f"when lower({text}) in ('0', 'n', 'no', 'f', 'false') then false end"), "bad_boolean"
     if spec.type == "date":
-        day = f"try_strptime({text}, {_formats(spec.formats)})::date"
+        day = f"{_parsed(text, spec.formats)}::date"
         # Months before the first one of such a year belong to the calendar year after the one it is called by.
         late = f"case when month({day}) < {spec.year_starts_in} then ({day} + interval 1 year)::date else {day} end"
         return (late if spec.year_starts_in > 1 else day), "bad_date"
@@ -209,7 +220,18 @@ def _timestamp(spec: ColumnSpec, text: str, feed: Feed) -> str:
     if utc:
         readings.append(f"try_strptime({text}, {_formats(utc)})")
     if local:
-        readings.append(f"((try_strptime({text}, {_formats(local)}) at time zone {literal(feed.time_zone)}) at time zone 'UTC')")
+        readings.append(f"(({_parsed(text, local)} at time zone {literal(feed.time_zone)}) at time zone 'UTC')")
+    return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
+
+
+def _parsed(text: str, formats: list[str]) -> str:
+    """The local moment by the declared formats. Day 1 of a spreadsheet is 1900-01-01 and it knows a 29 February 1900,
+    so counting from 1899-12-30 is right for every day after that; seconds are rounded, the fraction is binary."""
+    named = [one for one in formats if one != EXCEL_SERIAL]
+    readings = [f"try_strptime({text}, {_formats(named)})"] if named else []
+    if len(named) < len(formats):
+        number = f"case when regexp_full_match({text}, '{_SERIAL}') then {text}::double end"
+        readings.append(f"(timestamp '1899-12-30' + to_seconds(round({number} * 86400)))")
     return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
 
 
@@ -217,10 +239,23 @@ def _formats(formats: list[str]) -> str:
     return "[" + ", ".join(literal(one) for one in formats) + "]"
 
 
-def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed) -> list[str]:
+def _people(feed: Feed) -> list[str]:
+    """The columns of a row that name people, for feeds that guard a column against names; they are read and not kept."""
+    if not any(spec.guard for spec in feed.all_columns.values()):
+        return []
+    return [name for name, spec in feed.all_columns.items() if spec.privacy == "staff" or (spec.privacy != "none" and name.endswith("_name"))]
+
+
+def _is_person(text: str, feed: Feed) -> str:
+    """Condition: the text looks like a person, or holds the name of one that stands elsewhere in the row."""
+    named = "".join(f" or coalesce(length(t_{name}) >= 5 and contains(lower({text}), lower(t_{name})), false)" for name in _people(feed))
+    return f"{text} is not null and (regexp_matches({text}, {literal(_PERSON)}){named})"
+
+
+def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed, guard: list[Fault]) -> list[str]:
     known = KINDS[feed.kind].get(name)
     wanted = known.type if known else _TYPES.get(spec.type, "varchar")
-    limits = [fault.condition for fault in _limits(spec, name, text, value)] if spec.on_error == "warn" else []
+    limits = [fault.condition for fault in (*_limits(spec, name, text, value), *guard)] if spec.on_error == "warn" else []
     kept = f"case when {' or '.join(limits)} then null else {value} end" if limits else value
     final = [f"({kept})::{wanted} as {identifier(name)}"]
     if spec.missing:
@@ -244,7 +279,7 @@ def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str) -> li
     faults = []
     if spec.type in ("date", "timestamp"):
         # The pattern stands in the rule, not in the condition: conditions are computed for every row.
-        serial = f"regexp_full_match({text}, '[1-9][0-9]{{4}}(\\.[0-9]+)?')"
+        serial = f"regexp_full_match({text}, '{_SERIAL}')"
         which = f"case when {serial} then 'excel_serial_date' else {literal(rule)} end"
         faults.append(Fault(unread, which, name, text, is_warning))
         faults.append(Fault(f"year({value}) not between {_FIRST_YEAR} and {_LAST_YEAR}", "'implausible_date'", name, text, is_warning))

@@ -58,12 +58,23 @@ def _dated(value: Any, keys: tuple[str, str]) -> Any:
 
 
 class ColumnSpec(Strict):
-    """Where one canonical column comes from and what makes a value acceptable."""
+    """Where one canonical column comes from and what makes a value acceptable.
+
+    A cell goes through `strip` (what matches is taken away), `extract` (the first group of the expression is
+    kept, nothing where it does not fit) and `split` (the parts at this sign come parted by |). `count` gives
+    the number of matches instead of the text. `guard: person` refuses what looks like a person: a title with
+    a name, a mail address, a telephone, or the name in another column of the row.
+    The format `excel_serial` reads the day numbers of a spreadsheet (1900 system); undeclared they are refused.
+    """
 
     source: Annotated[list[str], as_list] = Field(default_factory=list, alias="from")
     join: list[str] = Field(default_factory=list)
     separator: str = ""
     strip: str | None = None
+    extract: str | None = None
+    split: str | None = None
+    count: str | None = None
+    guard: Literal["person"] | None = None
     type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
     formats: Annotated[list[str], as_list] = Field(default_factory=list)
     utc: bool = False
@@ -86,7 +97,7 @@ class ColumnSpec(Strict):
 
     _texts = field_validator("codes", "missing", "ranges", mode="before")(text_keys)
 
-    @field_validator("strip")
+    @field_validator("strip", "extract", "count")
     @classmethod
     def _is_expression(cls, value: str | None) -> str | None:
         try:

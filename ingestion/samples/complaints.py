@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FEED = "rl6_feedback"
 _DAY_SENT = 3
-_CHANGES_FOLLOWED_MONTHS = 3  # older cases that were closed meanwhile are exported again
+_CHANGES_FOLLOWED_MONTHS = 12  # older cases to which something happened since the last export are exported again
+_SLOW_MONTHS = 6  # unit F1/4W takes three weeks longer in the last months: its backlog grows
 _MOST_PER_UNIT_MONTH = 256
 
 # Vendor category, subcategory, share in percent. The words are ours, of the kind such systems hold.
@@ -46,8 +47,15 @@ HEADER = (
     "File ID", "File State", "Feedback Type", "Issue No", "Date Received", "Date of Event", "Received Via", "Site", "Department",
     "Category", "Subcategory", "Severity", "Is Grievance", "Acknowledged", "Responded", "Closed", "Outcome", "Resolved on Spot",
     "Response Requested", "Safety Concern", "Merged Into", "Test Record", "Patient MRN", "Patient Name", "Complainant Name",
-    "Complainant Phone", "Complainant Email", "Involved Staff", "Description",
+    "Complainant Phone", "Complainant Email", "Involved Staff", "Description", "Interim Letter Sent", "Reopened", "Escalated",
+    "Notice Contact", "Notice Steps", "Notice Results", "Notice Completion Date", "Recovery Offered", "Recovery Accepted",
+    "Recovery Kind", "Handling Satisfaction",
 )
+# What happens to a case, as columns of complaint_case: each may be null, or lie after the export that is written.
+_MOMENTS = ("acknowledged_at", "interim_at", "responded_at", "closed_at", "reopened_at", "reclosed_at")
+_MINUTES = "%m/%d/%Y %H:%M"
+_NOTICE = ("Notice Contact", "Notice Steps", "Notice Results", "Notice Completion Date")
+_WHEN_CLOSED = ("Outcome", *_NOTICE, "Recovery Offered", "Recovery Accepted", "Recovery Kind", "Handling Satisfaction")
 # Faulty records at the end of one export.
 _FAULTS = {"bad_date": 1, "missing_key": 1, "duplicate_key": 1, "malformed_line": 1}
 
@@ -70,24 +78,45 @@ def _build_cases(con: DuckDBPyConnection, scale: Scale, seed: int) -> None:
     base = f"""(select *, unit_month_no::ubigint * {_MOST_PER_UNIT_MONTH} + seq as case_no, seq <= n_cases as is_complaint,
             row_number() over (order by unit_month_no, seq) as nth from (
         select *, unnest(range(1, n_cases + 1 + (n_cases * 3 + unit_month_no % 10) // 10))::ubigint as seq from unit_month))"""
-    drawn = with_draws(base, "case_no", salt_of(seed, "complaints"), "c", 9)
+    drawn = with_draws(base, "case_no", salt_of(seed, "complaints"), "c", 13)
     facts = f"""(select *, {_received()} as received_at, {_channel()} as channel,
         {_cumulative([share for *_, share in SUBJECTS], '(c0 >> 8)')} as subject,
         1 + (c2 % 100 >= 62)::integer + (c2 % 100 >= 90)::integer as n_issues, c4 % 100 < 5 as is_safety, (c4 >> 8) % 100 < 8 as is_asked,
         (c4 >> 16) % 100 < 78 as is_settled, (c4 >> 20) % 50 = 0 as is_unrecorded from {drawn})"""
     con.execute(f"""
         create or replace temp table complaint_case as
-        select *, {_grievance()} != (c5 % 25 = 3) as is_grievance,
-            received_at + (1 + c5 % 96)::integer * interval 1 hour as acknowledged_at,
-            received_at + (2 + (c6 >> 4) % 22)::integer * interval 1 day as responded_at,
-            case when c6 % 16 <> 9 then received_at + (3 + (c6 >> 12) % 50)::integer * interval 1 day end as closed_at,
+        select * replace (case when nth % 400 = 5 then received_at - interval 2 day else closed_at end as closed_at),
+            case when is_grievance and responded_at >= received_at + interval 8 day and (c10 >> 20) % 5 < 3
+                then received_at + (5 + (c10 >> 24) % 4)::integer * interval 1 day end as interim_at,
+            case when closed_at is not null and c11 % 20 = 3 then closed_at + (2 + (c11 >> 8) % 60)::integer * interval 1 day end as reopened_at,
+            case when (c11 >> 16) % 4 > 0 then closed_at + (80 + (c11 >> 20) % 30)::integer * interval 1 day end as reclosed_at,
             {_exclusion()} as exclusion, {_department()} as department_text
-        from {facts} order by case_no""")
+        from {_handled(facts, len(scale.months))} order by case_no""")
     columns = ", ".join(f'{sql} as "{name}"' for name, sql in _fixed_columns().items())
     con.execute(f"""
         create or replace temp table complaint_row as
-        select case_no, issue, month_no, exclusion, is_grievance, acknowledged_at, responded_at, closed_at, {columns}
+        select case_no, issue, month_no, exclusion, is_grievance, {", ".join(_MOMENTS)}, {columns}
         from (select *, unnest(range(n_issues::bigint)) as issue from complaint_case) order by case_no, issue""")
+
+
+def _handled(facts: str, n_months: int) -> str:
+    """`facts` with the flag and the dates of handling: most in time, a tail of late ones, some never.
+
+    Written answers go to grievances; what was settled on the spot is closed within three days.
+    """
+    slow = f"case when unit_no = 1 and month_no >= {n_months - _SLOW_MONTHS} then 21 else 0 end"
+    answer = ("case when c10 % 100 < 62 then 1 + (c10 >> 8) % 6 when c10 % 100 < 84 then 7 + (c10 >> 8) % 9 "
+              "when c10 % 100 < 95 then 16 + (c10 >> 8) % 40 end")
+    return f"""(select *,
+            case when c9 % 100 < 78 then received_at + (1 + (c9 >> 8) % 71)::integer * interval 1 hour
+                when c9 % 100 < 94 then received_at + (72 + (c9 >> 8) % 240)::integer * interval 1 hour
+                when c9 % 100 < 95 then received_at - interval 1 day end as acknowledged_at,
+            case when is_grievance then received_at + (answer_days + {slow})::integer * interval 1 day end as responded_at,
+            case when c12 % 100 < 6 then null
+                when is_settled and not is_grievance then received_at + (c12 % 4)::integer * interval 1 day
+                else received_at + (coalesce(answer_days, 5 + (c12 >> 8) % 50) + (c12 >> 16) % 21 + {slow})::integer * interval 1 day
+                end as closed_at
+        from (select *, {_grievance()} != (c5 % 25 = 3) as is_grievance, {answer} as answer_days from {facts}))"""
 
 
 def _exclusion() -> str:
@@ -154,16 +183,18 @@ def _write_file(con: DuckDBPyConnection, part: Path, month_no: int, sent: date, 
     body = part.with_name(part.name + ".part")  # still a name that no inbox offers
     now = f"timestamp '{sent}'"
     moving = {
-        "File State": f"case when exclusion in ('Deleted', 'Withdrawn') then exclusion when closed_at < {now} then 'Closed' "
+        "File State": f"case when exclusion in ('Deleted', 'Withdrawn') then exclusion when reclosed_at < {now} and reopened_at < {now} then 'Closed' "
+                      f"when reopened_at < {now} then 'Reopened' when closed_at < {now} then 'Closed' "
                       f"when acknowledged_at < {now} then 'In-Progress' else 'New' end",
-        "Acknowledged": f"case when acknowledged_at < {now} then strftime(acknowledged_at, '%m/%d/%Y %H:%M') end",
-        "Responded": f"case when responded_at < {now} and is_grievance then strftime(responded_at, '%m/%d/%Y %H:%M') end",
-        "Closed": f"case when closed_at < {now} then strftime(closed_at, '%m/%d/%Y %H:%M') end",
-        "Outcome": f'case when closed_at < {now} then "Outcome" end',
+        "Acknowledged": _seen("acknowledged_at", now), "Interim Letter Sent": _seen("interim_at", now),
+        "Responded": _seen("responded_at", now), "Reopened": _seen("reopened_at", now),
+        "Closed": f"case when reclosed_at < {now} and reopened_at < {now} then strftime(reclosed_at, '{_MINUTES}') when reopened_at < {now} then null "
+                  f"else {_seen('closed_at', now)} end",
+        **{name: f'case when closed_at < {now} then "{name}" end' for name in _WHEN_CLOSED},
     }
     columns = ", ".join(moving.get(name, f'"{name}"') for name in HEADER)
-    changed = (f"month_no between {month_no - _CHANGES_FOLLOWED_MONTHS} and {month_no - 1} "
-               f"and closed_at < {now} and closed_at >= {now} - interval 1 month")
+    touched = " or ".join(f"({moment} < {now} and {moment} >= {now} - interval 1 month)" for moment in _MOMENTS)
+    changed = f"month_no between {month_no - _CHANGES_FOLLOWED_MONTHS} and {month_no - 1} and ({touched})"
     rows = f"select {columns} from complaint_row where month_no = {month_no} or ({changed}) order by case_no, issue"
     n_rows = con.execute(f"copy ({rows}) to {literal(str(body))} (format csv, header false)").fetchone()[0]
     with part.open("wb") as out, body.open("rb") as text:
@@ -173,10 +204,16 @@ def _write_file(con: DuckDBPyConnection, part: Path, month_no: int, sent: date, 
     return n_rows + (_append_faults(part) if is_faulty else 0)
 
 
+def _seen(moment: str, now: str) -> str:
+    """SQL: the moment as text, once it is over."""
+    return f"case when {moment} < {now} then strftime({moment}, '{_MINUTES}') end"
+
+
 def _fixed_columns() -> dict[str, str]:
     """Header -> SQL of what does not change between exports."""
     subject = f"((subject + case issue when 0 then 0 when 1 then 1 + c2 % 6 else 7 + (c2 >> 8) % 6 end) % {len(SUBJECTS)})::integer"
     yes_no = "case when {} then 'Yes' else 'No' end"
+    offered = "is_complaint and (c12 >> 2) % 4 = 0"
     patient = f"{names.given('(c7 >> 6)')} || ' ' || {names.family('(c7 >> 13)')}"
     praise = names.pick(("Compliment", "Compliment", "Suggestion", "Query"), "c6")
     return {
@@ -199,6 +236,14 @@ def _fixed_columns() -> dict[str, str]:
         "Complainant Phone": names.telephone("(c8 >> 4)"), "Complainant Email": names.email("(c8 >> 9)"),
         "Involved Staff": f"case when c8 % 3 = 0 then {names.pick(names.SYNTHETIC_STAFF, '(c8 >> 2)')} end",
         "Description": narratives.complaint("(c7 >> 3)", "c8"),
+        "Escalated": yes_no.format("is_complaint and (c9 >> 18) % 12 = 4"),
+        # Each element of the notice is there nine times in ten; the export leaves the answer blank for mere complaints.
+        **{name: f"case when is_grievance and is_complaint then {yes_no.format(f'(c11 >> {2 + 4 * place}) % 10 > 0')} end"
+           for place, name in enumerate(_NOTICE)},
+        "Recovery Offered": yes_no.format(offered),
+        "Recovery Accepted": f"case when {offered} then {yes_no.format('(c12 >> 4) % 10 < 7')} end",
+        "Recovery Kind": f"case when {offered} then {names.pick(('Apology', 'Parking or meal voucher', 'Bill adjusted'), '(c12 >> 9)')} end",
+        "Handling Satisfaction": "case when (c12 >> 12) % 3 = 0 then (1 + (c12 >> 14) % 5)::varchar end",
     }
 
 

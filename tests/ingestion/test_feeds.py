@@ -23,6 +23,8 @@ SHIPPED = {
     "rl6_feedback", "synthea_encounters", "tuva_encounter_counts", "press_ganey_xml", "cgcahps_fixed_width", "qualtrics_experience",
     "surveymonkey_feedback", "realtime_feedback", "online_reviews", "nhs_fft", "cahps_mips_scores", "qpp_benchmarks", "own_benchmarks",
     "hcahps_history_results", "hcahps_history_responses", "cms_oas_public",
+    "datix_complaints", "datix_subjects", "datix_complainants", "radar_complaints", "salesforce_cases", "complaint_log", "complaint_log_csv",
+    "complaint_codings", "complaint_words", "complaint_schemes", "complaint_links", "timeliness_rules",
 }
 # One file name per way a feed's files are called, in a folder too.
 NAMES = {
@@ -70,7 +72,7 @@ def test_a_file_belongs_to_exactly_one_feed(feeds, name, feed):
 def test_every_header_that_identifies_people_is_hashed_or_dropped(feeds):
     kept = [
         f"{feed.feed}.{name}" for feed in feeds.values() for name, spec in feed.columns.items()
-        if spec.privacy == "none" and any(IDENTIFYING.search(header) for header in set(spec.source) - PLACE_NAMES)
+        if spec.privacy == "none" and not spec.guard and any(IDENTIFYING.search(header) for header in set(spec.source) - PLACE_NAMES)
     ]
     assert kept == []
     purposes = {spec.privacy for feed in feeds.values() for spec in feed.columns.values()}
