@@ -1,0 +1,179 @@
+"""Complaints counted again from the delivered CSV files in plain Python: nothing here knows the SQL.
+
+Belongs here: reading the exports, the rules of reference/complaints.md written out once more.
+Does not belong here: comparing (test_recount.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+SERVER = ZoneInfo("America/Chicago")
+WRITTEN, SPOKEN = {"Letter", "E-mail", "Web form"}, {"Phone", "In person"}
+NOTICE = ("Notice Contact", "Notice Steps", "Notice Results", "Notice Completion Date")
+
+
+@dataclass
+class Case:
+    """A valid case as it stands: local dates, who it belongs to, what happened."""
+
+    case_id: str
+    received: date
+    unit: tuple[str, str, str]  # facility, unit, service line
+    is_grievance: bool
+    computed: bool | None
+    is_closed: bool
+    first_closed: date | None
+    reopen_count: int
+    acknowledged: date | None
+    interim: date | None
+    responded: date | None
+    notice: list[bool | None]
+    done: dict[str, date | None] = field(default_factory=dict)
+
+
+def versions(folder: Path) -> dict[str, list[tuple[date, list[dict[str, str]]]]]:
+    """Case -> its exports in order, each the rows of the case; rows that cannot be read left out."""
+    found: dict[str, list] = defaultdict(list)
+    for path in sorted(folder.glob("rl6_feedback_*.csv"), key=lambda one: one.stem[-8:]):
+        sent, seen, rows = datetime.strptime(path.stem[-8:], "%Y%m%d").date(), set(), defaultdict(list)
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            for row in csv.DictReader(text):
+                key = (row["File ID"], row["Issue No"])
+                if not row["File ID"] or None in row.values() or key in seen or moment(row["Date Received"]) is None:
+                    continue
+                seen.add(key)
+                rows[row["File ID"]].append(row)
+        for case_id, lines in rows.items():
+            found[case_id].append((sent, sorted(lines, key=lambda row: int(row["Issue No"]))))
+    return found
+
+
+def moment(text: str) -> datetime | None:
+    """A time of the export's server."""
+    try:
+        return datetime.strptime(text, "%m/%d/%Y %H:%M").replace(tzinfo=SERVER) if text else None
+    except ValueError:
+        return None
+
+
+def local(text: str, zone: ZoneInfo | None) -> date | None:
+    """The date at the facility; a time of exactly midnight is a date without a time and keeps its date."""
+    at = moment(text)
+    if at is None or zone is None or (at.hour, at.minute) == (0, 0):
+        return at and at.date()
+    return at.astimezone(zone).date()
+
+
+class Units:
+    """The newest org_units file."""
+
+    def __init__(self, folder: Path) -> None:
+        newest = max(folder.glob("org_units_*.csv"))
+        with newest.open(encoding="utf-8", newline="") as text:
+            self.rows = [row for row in csv.DictReader(text) if row["SourceSystem"] in ("rl6_feedback", "*")]
+        self.zones = {row["FacilityId"]: ZoneInfo(row["TimeZone"]) for row in self.rows}
+
+    def of(self, site: str, department: str, on: date) -> tuple[str, str, str]:
+        """(facility, unit, service line) of a department on a day."""
+        facility = None
+        for row in self.rows:
+            if row["FacilityCode"].strip().upper() != site.strip().upper():
+                continue
+            facility = row["FacilityId"]
+            until = row["ValidTo"] or "9999-12-31"
+            if department.strip() and row["UnitCode"].strip().upper() == department.strip().upper() and row["ValidFrom"] <= on.isoformat() <= until:
+                return facility, row["UnitId"], row["ServiceLine"]
+        return facility or "unassigned", "unassigned", "unassigned"
+
+
+def is_closed(row: dict[str, str]) -> bool:
+    """Closed by its state, or where the state does not say by its date."""
+    state = row["File State"]
+    return state == "Closed" if state in ("Closed", "New", "In-Progress", "Reopened") else bool(row["Closed"])
+
+
+def decided(rows: list[dict[str, str]]) -> bool | None:
+    """Complaint or grievance by the decision table."""
+    first = rows[0]
+    if any("Yes" in (row["Safety Concern"], row["Response Requested"]) for row in rows):
+        return True
+    if any("billing" in (row["Category"] + row["Subcategory"]).lower() for row in rows) or first["Received Via"] == "Survey comment":
+        return False
+    if first["Received Via"] in WRITTEN:
+        return True
+    if first["Received Via"] in SPOKEN and first["Resolved on Spot"]:
+        return first["Resolved on Spot"] == "No"
+    return None
+
+
+def valid_cases(folder: Path) -> list[Case]:
+    """Every case that counts, newest export, with what earlier exports say of closures."""
+    units, cases = Units(folder), []
+    for case_id, exports in versions(folder).items():
+        rows = exports[-1][1]
+        first = rows[0]
+        if (any(row["Test Record"] == "Yes" for row in rows) or first["File State"] in ("Deleted", "Withdrawn") or first["Merged Into"]
+                or first["Feedback Type"] not in ("Complaint", "Grievance")):
+            continue
+        on = moment(first["Date Received"]).date()
+        unit = units.of(first["Site"], first["Department"], on)
+        zone = units.zones.get(unit[0])
+        closed_text, n_reopened = first_spell(exports)
+        reopened = max(n_reopened, int(bool(first["Reopened"]) or first["File State"] == "Reopened"))
+        case = Case(
+            case_id, local(first["Date Received"], zone), unit, any(row["Is Grievance"] == "Yes" for row in rows), decided(rows),
+            is_closed(first), local(closed_text or first["Closed"], zone), reopened, local(first["Acknowledged"], zone),
+            local(first["Interim Letter Sent"], zone), local(first["Responded"], zone),
+            [None if not first[name] else first[name] == "Yes" for name in NOTICE],
+        )
+        case.done = {"acknowledge": case.acknowledged, "resolve": case.first_closed if case.is_closed or case.reopen_count else None}
+        if case.is_grievance:
+            case.done["respond"] = case.responded
+        cases.append(case)
+    return cases
+
+
+def first_spell(exports: list[tuple[date, list[dict[str, str]]]]) -> tuple[str, int]:
+    """The closing date of the first run of closed exports as its last export tells it, and how often a closed case was open again."""
+    text, n_reopened, spells, was = "", 0, 0, False
+    for _, rows in exports:
+        now = is_closed(rows[0])
+        spells += now and not was
+        n_reopened += was and not now
+        if now and spells == 1:
+            text = rows[0]["Closed"]
+        was = now
+    return text, n_reopened
+
+
+def windows(case: Case, as_of: date) -> Iterator[tuple]:
+    """(level, entity, period grain, end month as year x 12 + month - 1) of everything the case counts in."""
+    facility, unit, line = case.unit
+    month, last = case.received.year * 12 + case.received.month - 1, as_of.year * 12 + as_of.month - 1
+    ends = [("month", month), ("quarter", month // 3 * 3 + 2)]
+    ends += [("rolling_12_months", end) for end in range(month, min(month + 11, last) + 1)]
+    entities = [("enterprise", "all"), ("facility", facility), ("service_line", f"{facility}/{line}"), ("unit", f"{facility}/{unit}")]
+    for level, entity in entities:
+        for grain, end in ends:
+            yield level, entity, grain, end
+
+
+def start_of(grain: str, end: int) -> date:
+    """First day of a window that ends in month `end`."""
+    first = end - {"month": 0, "quarter": 2, "rolling_12_months": 11}[grain]
+    return date(first // 12, first % 12 + 1, 1)
+
+
+def over(case: Case, as_of: date) -> bool:
+    """A grievance whose answer took, or takes, longer than seven days."""
+    if case.received > as_of:
+        return False
+    answered = case.responded if case.responded and case.received <= case.responded <= as_of else None
+    return (answered or as_of) > case.received + timedelta(days=7)
