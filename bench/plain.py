@@ -540,7 +540,8 @@ class Script:
                 select kpi_id, measure_id, source, scale_factor, numerator_rule, coalesce(valid_from_on, date '1900-01-01'),
                     coalesce(valid_to_on, date '9999-11-30'), (select list(level) from kpi_level as l where l.kpi_id = k.kpi_id),
                     (select list(period_grain) from kpi_window as w where w.kpi_id = k.kpi_id)
-                from kpi as k join measure using (measure_id)"""):
+                from kpi as k join measure using (measure_id)
+                where source <> 'handled_cases'"""):
             first = _number(start - timedelta(days=1)) + 1
             last = min(_number(end + timedelta(days=1)), case_end if source == "cases" else survey_end) - 1
             columns.append(f"""case when level in {_in(levels)} and grain in {_in(grains)} and end_month <= {last}

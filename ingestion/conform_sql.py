@@ -28,7 +28,7 @@ _TYPES = {"integer": "integer", "number": "double", "date": "date", "timestamp":
 EXCEL_SERIAL = "excel_serial"  # the format of day numbers
 _SERIAL = r"[1-9][0-9]{4}(\.[0-9]+)?"
 # A title before a capitalised word, a mail address, seven digits of a telephone.
-_PERSON = r"(?:^|[^\pL])(?i:mr|mrs|ms|miss|mx|dr|prof|professor|nurse|sister|clerk|aide)\.? +\p{Lu}\pL+|@|[0-9]{3}[-. ][0-9]{4}"
+_PERSON = r"(?:^|[^\pL])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor)\.? +\p{Lu}\pL+|@|[0-9]{3}[-.][0-9]{4}"
 _FIRST_YEAR, _LAST_YEAR = 1901, 2100  # 1900-01-01 is the default date of many systems, not a date anybody meant
 
 

@@ -40,7 +40,8 @@ CAUSES = {
     "UNEXPLAINED": "nothing that was compared differs",
 }
 _KEY = ("feed", "delivery_id", "row_number", "unit_key", "month_start_on")
-_FACTS_OF = {"answers": ["fct_survey_{family}"], "surveys": ["fct_survey_{family}"], "cases": ["fct_complaint", "fct_encounter"]}
+_FACTS_OF = {"answers": ["fct_survey_{family}"], "surveys": ["fct_survey_{family}"], "cases": ["fct_complaint", "fct_encounter"],
+             "handled_cases": ["fct_complaint"]}
 _ANY_FACT = ["fct_"]
 
 

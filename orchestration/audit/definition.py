@@ -93,6 +93,10 @@ def _how(measure: Measure) -> list[str]:
     elif measure.source == "surveys":
         lines = [f"{scale}completed surveys / eligible sampled patients, by month of discharge and unit.",
                  f"Eligible are the disposition groups {', '.join(measure.denominator_groups)}."]
+    elif measure.source == "handled_cases":
+        which = "grievances" if measure.denominator_rule == "decided_grievances" else "valid cases"
+        lines = [f"{scale}{which} with step '{measure.numerator_rule}' done by its due day / those that are decided, by month received and owning unit.",
+                 "Decided are cases done, in time or late, and cases past the due day that are still open; limits stand in timeliness_rule."]
     else:
         lines = [f"{scale}the sum of the numerators / the sum of the denominators of {measure.source.replace('_', ' ')}"
                  + (f", numerator: {measure.numerator_rule}" if measure.numerator_rule else "") + f", denominator: {measure.denominator_rule}."]
@@ -100,7 +104,7 @@ def _how(measure: Measure) -> list[str]:
 
 
 def _when(measure: Measure) -> list[str]:
-    dates = "discharge" if measure.source != "cases" else "receipt"
+    dates = "discharge" if measure.source not in ("cases", "handled_cases") else "receipt"
     start, end = measure.valid_from_on or "the beginning", measure.valid_to_on or "now on without end"
     lines = [f"For dates of {dates} from {start} to {end}; a period that is not wholly inside has no value (DEFINITION_CHANGED)."]
     return lines + [f"Break on {day}: {note}" for day, note in getattr(measure, "breaks", ())]

@@ -50,6 +50,7 @@ REASONS = {
 
 SOURCES = {
     "answers": "answers to survey items", "surveys": "sampled surveys", "cases": "complaints and grievances per encounters",
+    "handled_cases": "how fast complaints and grievances were handled",
 }
 
 

@@ -15,6 +15,7 @@ Score = Literal["top_box", "middle_box", "bottom_box", "linear_mean"]
 Direction = Literal["increase", "decrease", "neutral"]
 Standing = Literal["verified", "corroborated", "unverified", "product-defined"]
 CaseKind = Literal["complaint", "grievance", "not_grievance", "undetermined"]
+CaseState = Literal["in_target", "late", "open_past_target", "open", "done", "fault"]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -143,6 +144,25 @@ class SurveysFile(MeasureFile):
     example: Annotated[list[SurveysExample], BeforeValidator(as_list)] = []
 
 
+class HandledCasesExample(Strict):
+    """Cases per state of a step, with the percentage: in_target, late, open_past_target, open, done, fault."""
+
+    cases: dict[CaseState, Annotated[int, Field(ge=0)]]
+    value: float | None
+
+
+class HandledCasesFile(MeasureFile):
+    """Cases in which a step was done by its due day, as a percentage of those that are decided (complaint_clock)."""
+
+    source: Literal["handled_cases"]
+    step: Literal["acknowledge", "respond", "interim", "resolve", "make"]
+    cases: Literal["all", "grievance"] = "all"
+    direction: Direction = "increase"
+    standing: Standing
+    valid: Period | None = None
+    example: Annotated[list[HandledCasesExample], BeforeValidator(as_list)] = []
+
+
 class PatientMeansFile(MeasureFile):
     """Mean score of a vendor questionnaire: a patient's answered items per section, then sections, then patients."""
 
@@ -156,4 +176,4 @@ class PatientMeansFile(MeasureFile):
 
 
 FILES: dict[str, type[MeasureFile]] = {"answers": AnswersFile, "cases": CasesFile, "surveys": SurveysFile,
-                                      "patient_means": PatientMeansFile}  # fmt: skip
+                                      "patient_means": PatientMeansFile, "handled_cases": HandledCasesFile}  # fmt: skip

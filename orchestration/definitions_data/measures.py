@@ -16,12 +16,13 @@ from orchestration.definitions_data.faults import Faults, definition_files
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import FILES, MeasureFile
 from orchestration.definitions_data.patient_measures import of_patient_means
-from orchestration.definitions_data.rate_measures import of_cases, of_surveys
+from orchestration.definitions_data.rate_measures import of_cases, of_handled_cases, of_surveys
 from orchestration.definitions_data.scoring import score_example
 
 EXAMPLE_TOLERANCE = 0.00005  # values in examples are written with four decimals
 
-_EXPAND = {"answers": of_answers, "cases": of_cases, "surveys": of_surveys, "patient_means": of_patient_means}
+_EXPAND = {"answers": of_answers, "cases": of_cases, "surveys": of_surveys, "patient_means": of_patient_means,
+           "handled_cases": of_handled_cases}
 
 
 def load_measures(directory: Path, seeds_dir: Path, extra_dirs: Iterable[Path] = ()) -> dict[str, Measure]:

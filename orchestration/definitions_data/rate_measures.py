@@ -9,7 +9,7 @@ from __future__ import annotations
 from orchestration.definitions_data.codebook import Codebook
 from orchestration.definitions_data.faults import Faults
 from orchestration.definitions_data.measure import Example, Measure
-from orchestration.definitions_data.measure_file import CasesFile, SurveysFile
+from orchestration.definitions_data.measure_file import CasesFile, HandledCasesFile, SurveysFile
 
 _CASE_KINDS = {"all": ("complaint", "grievance", "not_grievance", "undetermined"), "grievance": ("grievance",)}
 _NEVER_COUNTED = "exclude"  # encounter class of contacts that are no encounters
@@ -78,6 +78,33 @@ def of_surveys(file: SurveysFile, common: dict, codebook: Codebook, faults: Faul
             numerator_groups=(file.numerator,),
             denominator_groups=tuple(sorted(group for group, is_ineligible in groups.items() if not is_ineligible)),
             examples=tuple(Example(example.surveys, example.value) for example in file.example),
+            **common,
+        )
+    ]
+
+
+def of_handled_cases(file: HandledCasesFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
+    """The percentage of cases in which a step was done by its due day.
+
+    Decided are cases done, in time or late, and cases past the due day that are still open: a growing backlog
+    cannot make the percentage better. Cases still in time, without a limit or with contradicting dates are not.
+    """
+    return [
+        Measure(
+            measure_id=file.measure,
+            score=None,
+            label=file.label,
+            unit="percent",
+            statistic="proportion",
+            direction=file.direction,
+            standing=file.standing,
+            scale_factor=100.0,
+            interval_method="wilson",
+            denominator_rule="decided_cases" if file.cases == "all" else "decided_grievances",
+            numerator_rule=file.step,
+            numerator_groups=("in_target",),
+            denominator_groups=("in_target", "late", "open_past_target"),
+            examples=tuple(Example(example.cases, example.value) for example in file.example),
             **common,
         )
     ]

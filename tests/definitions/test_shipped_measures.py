@@ -32,7 +32,7 @@ def of_name(measures: dict[str, Measure], name: str) -> dict[str, Measure]:
 
 
 def test_every_measure_has_its_worked_example(measures) -> None:
-    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values()) == 13 * 4 + 3 + 2 + 1 + 8
+    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values()) == 13 * 4 + 3 + 2 + 1 + 8 + 1
     assert all(measure.examples for measure in measures.values())
 
 
@@ -192,6 +192,7 @@ def test_units_factors_intervals_and_directions(measures) -> None:
         ("weighted_mean", "net_points", 100.0, "none", "valid_answers"), ("weighted_mean", *box),
         ("mean_score", "points", 1.0, "none", "answering_patients"),
         ("rate", "per_1000", 1000.0, "phe", "encounters"), ("proportion", "percent", 100.0, "wilson", "eligible_surveys"),
+        ("proportion", "percent", 100.0, "wilson", "decided_cases"),
     }  # fmt: skip
     directions = {(m.statistic, m.direction) for m in measures.values() if m.score or m.source != "answers"}
     assert directions == {("top_box", "increase"), ("middle_box", "neutral"), ("bottom_box", "decrease"), ("linear_mean", "increase"),

@@ -43,8 +43,8 @@ summed as (
     select scheme_id, scheme_version, category_code,
         count(*) filter (n_coders > 1) as n_double_coded,
         sum(n_coders) as n_codings,
-        avg(((n_present * (n_present - 1) + (n_coders - n_present) * (n_coders - n_present - 1))::double
-            / (n_coders * (n_coders - 1)))::decimal(20, 18)) filter (n_coders > 1) as pa,
+        (sum(((n_present * (n_present - 1) + (n_coders - n_present) * (n_coders - n_present - 1))::double
+            / nullif(n_coders * (n_coders - 1), 0))::decimal(20, 18)) / count(*) filter (n_coders > 1))::double as pa,
         (sum((n_present::double / n_coders)::decimal(20, 18)) / count(*))::double as p,
         sum((a - b) * (a - b))::double / nullif(count(b), 0) as disagreement,
         sum(a * a) filter (b is not null)::double / nullif(count(b), 0) + sum(b * b)::double / nullif(count(b), 0)

@@ -5,7 +5,7 @@
 {{ config(materialized='view') }}
 with kpi as (
     select
-        k.kpi_id, m.measure_id, m.source, m.instrument_family, m.numerator_rule,
+        k.kpi_id, m.measure_id, m.source, m.instrument_family, m.numerator_rule, m.denominator_rule,
         coalesce(m.valid_from_on, date '0001-01-01') as valid_from_on,
         coalesce(m.valid_to_on, date '9999-12-31') as valid_to_on
     from {{ source('definition', 'kpi') }} as k
@@ -20,6 +20,8 @@ evidence as (
     {{ evidence_of_patient_means() }}
     union all
     {{ evidence_of_cases() }}
+    union all
+    {{ evidence_of_handled_cases() }}
 )
 
 select

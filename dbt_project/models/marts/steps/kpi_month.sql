@@ -8,6 +8,9 @@ with data_month as (
     union
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
     union
+    -- Measures of handling need no encounters: a month is whole once complaints were delivered for it.
+    select 'complaint:handled', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
+    union
     -- Encounters before the first case ever delivered say nothing: no complaints known is not no complaints.
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_encounter_count') }}
     where month_start_on >= (select min(c.month_start_on) from {{ ref('fct_complaint') }} as c)
@@ -61,7 +64,7 @@ entity as (
 ),
 
 marked as (
-    select s.kind, k.measure_id, s.entity_number, s.first_month, s.month_number, w.month_number is not null as is_whole
+    select s.kind, k.measure_id, s.entity_number, s.first_month, s.month_number, w.month_number is not null or s.kind = 'complaint:handled' as is_whole
     from series as s
     inner join entity as e using (entity_number)
     left join (select distinct measure_id from {{ source('definition', 'measure_encounter_class') }}) as k on s.kind = 'complaint'

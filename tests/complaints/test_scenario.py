@@ -1,0 +1,322 @@
+"""Complaints of five jurisdictions, three systems and two coders: what each rule makes of a case written by hand.
+
+Belongs here: history, links, joined files, limits, codings, problems; each expected value is worked out beside its case.
+Does not belong here: the counts of a whole hospital (test_recount.py).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from ingestion.kinds import KINDS
+from tests.dbt.warehouse import Input, Warehouse, day, feed
+
+AS_OF = "2026-06-30"
+
+
+def _feeds() -> list:
+    complaint = [name for name in KINDS["complaint"] if not (name.endswith("_on") and f"{name[:-3]}_at" in KINDS["complaint"])
+                 and name != "narrative_length"]
+
+    def of(kind: str, *left_out: str) -> list[str]:
+        return [name for name in KINDS[kind] if not (name.endswith("_on") and f"{name[:-3]}_at" in KINDS[kind]) and name not in left_out]
+
+    return [
+        feed("main", "complaint", complaint, business_key=["case_id", "issue_number"], time_zone="Europe/London", priority=1),
+        feed("other", "complaint", complaint, business_key=["case_id", "issue_number"], time_zone="Europe/London"),
+        feed("subjects", "complaint_issue", of("complaint_issue", "case_feed"), business_key=["case_id", "issue_number"],
+             constants={"case_feed": "main"}),
+        feed("people", "complaint_person", of("complaint_person", "case_feed"), business_key=["case_id", "person_number"],
+             constants={"case_feed": "main"}),
+        feed("codings", "complaint_coding", of("complaint_coding"), business_key=["case_id", "coder_id", "category_text"]),
+        feed("words", "complaint_word", of("complaint_word"), business_key=["source_feed", "dimension", "source_text"]),
+        feed("links", "complaint_link", of("complaint_link"), business_key=["feed_a", "case_a", "feed_b", "case_b"]),
+        feed("limits", "timeliness_rule", of("timeliness_rule"), business_key=["jurisdiction_code", "step_code", "complexity_code"]),
+        feed("org", "org_unit", list(KINDS["org_unit"])),
+    ]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def case(case_id: str, received: str, site: str = "ENG", **more: Any) -> dict[str, Any]:
+    """A letter of a hospital; moments are given as dates and stand at local midnight of London (UTC in winter)."""
+    row = {"case_id": case_id, "issue_number": 1, "facility_code": site, "unit_code": "W1", "received_at": at(received),
+           "feedback_type_code": "complaint", "channel_code": "letter", "status_code": "in_progress", "category_text": "Quality"}
+    row |= {name: at(value) if name.endswith("_at") else value for name, value in more.items()}
+    return row | {f"{name[:-3]}_on": value.date() for name, value in row.items() if name.endswith("_at")}
+
+
+def _write(given: Input) -> None:
+    jurisdictions = {"ENG": "england", "SCO": "Scotland ", "IRL": "ireland", "ONT": "ontario", "USA": None, "OWN": "harbour", "NEW": "atlantis"}
+    given.delivery("org", "2025-01-01", [
+        {"source_feed": "*", "source_facility_code": name, "source_unit_code": "W1", "facility_id": name, "facility_name": name, "unit_id": "W1",
+         "unit_name": "Ward 1", "service_line": "medicine", "time_zone": "Europe/London", "jurisdiction_code": code}
+        for name, code in jurisdictions.items()])
+    given.delivery("limits", "2025-01-01", [
+        {"jurisdiction_code": "harbour", "step_code": "respond", "complexity_code": code, "limit_n": n, "limit_unit": "business_day",
+         "calendar_code": "GB-ENG"} for code, n in (("simple", 25), ("complex", 65), (None, 40))])
+    given.delivery("words", "2025-01-01", [
+        {"source_feed": "main", "dimension": "category", "source_text": "Food & drink", "scheme_id": "hcat", "scheme_version": "2016",
+         "category_code": "environment"},
+        {"source_feed": "*", "dimension": "category", "source_text": "food  DRINK", "scheme_id": "own", "scheme_version": "1", "category_code": "kitchen"}])
+    # 2026: Good Friday 3 April, Easter Monday 6 April, early May holiday 4 May (England); 2 January is a holiday in Scotland.
+    limits = [
+        case("eng_in_time", "2026-03-31", acknowledged_at="2026-04-07"),  # Wed 1, Thu 2, Tue 7: the third business day
+        case("eng_late", "2026-03-31", acknowledged_at="2026-04-08"),
+        case("eng_weekend", "2026-03-02", acknowledged_at="2026-03-07"),  # due Thu 5; Saturday 7 is late, 4 business days
+        case("eng_same_day", "2026-03-07", acknowledged_at="2026-03-07"),  # a Saturday
+        case("eng_open", "2026-06-26"),  # Fri; due Wed 1 July: open, in time
+        case("eng_overdue", "2026-06-01"),
+        case("sco_stage_1", "2025-12-31", "SCO", handling_level_code="early_resolution", closed_at="2026-01-09", status_code="closed"),
+        case("sco_consent", "2026-01-05", "SCO", is_consent_required=True, consent_at="2026-01-12", closed_at="2026-02-09", status_code="closed"),
+        case("sco_no_consent", "2026-01-05", "SCO", is_consent_required=True),
+        case("irl_resolved", "2026-03-02", "IRL", closed_at="2026-04-15", acknowledged_at="2026-03-09", status_code="closed"),
+        case("ont_settled", "2026-03-02", "ONT", channel_code="in_person", is_resolved_on_spot=True),
+        case("ont_late", "2026-03-02", "ONT", acknowledged_at="2026-03-10"),
+        case("own_simple", "2026-03-02", "OWN", complexity_code="simple", responded_at="2026-04-09"),  # 25th business day: 8 April
+        case("own_other", "2026-03-02", "OWN", complexity_code="odd", responded_at="2026-04-09", response_due_on=day("2026-04-01")),
+        case("new_place", "2026-03-02", "NEW", responded_at="2026-03-04"),
+        case("us_letter", "2026-06-01", "USA", responded_at="2026-06-12", interim_sent_at="2026-06-08", has_notice_contact=True,
+             has_notice_steps=True, has_notice_results=True, has_notice_completion_date=False, closed_at="2026-06-12", status_code="closed"),
+    ]
+    faults = [
+        case("closed_before", "2026-05-05", closed_at="2026-05-01", status_code="closed"),
+        case("answered_before", "2026-05-05", acknowledged_at="2026-05-01"),
+        case("from_the_future", "2026-07-15"),
+        case("no_unit", "2026-05-05", unit_code=None),
+        case("odd_severity", "2026-05-05", severity_text="Rather bad"),
+        case("plain_severity", "2026-05-05", severity_text=" MODERATE- "),
+    ]
+    twins = [
+        case("twin", "2026-05-05", patient_id="p1", complainant_id="c1"),
+        case("told", "2026-05-05", linked_feed="other", linked_case_id="told_too"),
+        case("listed", "2026-05-05"),
+        case("letter_1", "2026-05-05", patient_id="p3", complainant_id="c3", category_text="Delay - access"),
+        case("letter_2", "2026-06-05", patient_id="p3", complainant_id="c3", category_text="Delay -Access"),
+    ]
+    history = [
+        case("reopened", "2026-01-05", closed_at="2026-01-20", status_code="closed"),
+        case("corrected", "2026-01-05", closed_at="2026-01-20", status_code="closed"),
+        case("withdrawn_later", "2026-01-05"),
+    ]
+    joined = [case("joined", "2026-03-02", category_text=None), case("in_one_cell", "2026-03-02", category_text="Safety|Food & Drink|Odd")]
+    given.delivery("main", "2026-02-01", history)
+    given.delivery("main", "2026-03-01", [
+        case("reopened", "2026-01-05", status_code="in_progress"),
+        case("corrected", "2026-01-05", closed_at="2026-01-22", status_code="closed"),
+        case("withdrawn_later", "2026-01-05", status_code="withdrawn")])
+    given.delivery("main", AS_OF, [case("reopened", "2026-01-05", closed_at="2026-05-20", status_code="closed"), *limits, *faults, *twins, *joined])
+    given.delivery("other", "2026-06-20", [
+        case("twin_too", "2026-05-09", patient_id="p1", complainant_id="c2"), case("told_too", "2026-05-05"), case("listed_too", "2026-05-06")])
+    given.delivery("links", "2026-06-20", [{"feed_a": "other", "case_a": "listed_too", "feed_b": "main", "case_b": "listed"}])
+    given.delivery("subjects", AS_OF, [
+        {"case_id": "joined", "issue_number": 1, "category_text": "Communication", "subcategory_text": "Absent communication"},
+        {"case_id": "joined", "issue_number": 2, "category_text": "Safety", "severity_text": "High  severe"},
+        {"case_id": "nobody_has_it", "issue_number": 1, "category_text": "Safety"}])
+    given.delivery("people", AS_OF, [
+        {"case_id": "joined", "person_number": 2, "complainant_id": "c9", "acknowledged_at": at("2026-03-03"), "acknowledged_on": day("2026-03-03")},
+        {"case_id": "joined", "person_number": 1, "complainant_id": "c8", "acknowledged_at": at("2026-03-05"), "acknowledged_on": day("2026-03-05")}])
+    given.delivery("codings", AS_OF, list(_codings()))
+
+
+# Case -> what the two coders say of category safety (0 absent) and of harm.
+CODED = {"eng_in_time": (3, 3), "eng_late": (2, 3), "eng_weekend": (0, 0), "eng_overdue": (1, 0), "ont_late": (0, 0), "irl_resolved": (2, 2)}
+
+
+def _codings():
+    for case_id, levels in CODED.items():
+        for coder, level in zip(("anna", "ben"), levels, strict=True):
+            yield {"case_feed": "main", "case_id": case_id, "coder_id": coder, "coded_at": at("2026-06-01 10:00" if coder == "anna" else "2026-06-02 10:00"),
+                   "coded_on": day("2026-06-01"), "scheme_id": "hcat", "scheme_version": "2016", "category_text": "Safety",
+                   "severity_level": level, "stage_text": "Admissions"}
+    # One coder alone: it counts in the mean share of "present" and in no pair.
+    yield {"case_feed": "main", "case_id": "sco_consent", "coder_id": "anna", "coded_at": at("2026-06-01 10:00"), "coded_on": day("2026-06-01"),
+           "scheme_id": "hcat", "scheme_version": "2016", "category_text": "safety", "severity_level": 1}
+    # Coded again by the same coder: the newer one counts.
+    yield {"case_feed": "main", "case_id": "eng_in_time", "coder_id": "anna", "coded_at": at("2026-05-01 10:00"), "coded_on": day("2026-05-01"),
+           "scheme_id": "hcat", "scheme_version": "2016", "category_text": "SAFETY", "severity_level": 0}
+    yield {"case_feed": "main", "case_id": "no_such_case", "coder_id": "anna", "coded_at": at("2026-05-01 10:00"), "coded_on": day("2026-05-01"),
+           "scheme_id": "hcat", "scheme_version": "2016", "category_text": "Safety", "severity_level": 0}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    warehouse = Warehouse(tmp_path_factory.mktemp("scenario"), _feeds())
+    given = Input(warehouse.input, _feeds())
+    _write(given)
+    given.write()
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def clock(build: Warehouse) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["case_id"], row["step_code"]): row for row in build.rows("select * from core.complaint_clock where feed = 'main'")}
+
+
+@pytest.fixture(scope="module")
+def cases(build: Warehouse) -> dict[str, dict[str, Any]]:
+    return {row["case_id"]: row for row in build.rows("select * from core.fct_complaint")}
+
+
+@pytest.mark.parametrize(("case_id", "step", "due", "state", "n_days", "n_business_days"), [
+    ("eng_in_time", "acknowledge", "2026-04-07", "in_target", 7, 3),
+    ("eng_late", "acknowledge", "2026-04-07", "late", 8, 4),
+    ("eng_weekend", "acknowledge", "2026-03-05", "late", 5, 4),
+    ("eng_same_day", "acknowledge", "2026-03-11", "in_target", 0, 0),
+    ("eng_open", "acknowledge", "2026-07-01", "open", 4, 2),
+    ("eng_overdue", "acknowledge", "2026-06-04", "open_past_target", 29, 21),
+    ("eng_in_time", "respond", "2026-09-30", "open", 91, 61),,
+    ("sco_stage_1", "resolve", "2026-01-09", "in_target", 9, 5),  # 1 and 2 January are no business days
+    ("sco_stage_1", "acknowledge", None, "done", 9, 5),  # completed counts as acknowledged
+    ("sco_consent", "resolve", "2026-02-09", "in_target", 28, 20),  # the clock starts with the consent
+    ("irl_resolved", "resolve", "2026-04-15", "in_target", 44, 30),  # St Patrick's Day and Easter Monday in between
+    ("irl_resolved", "acknowledge", "2026-03-09", "in_target", 7, 5),
+    ("ont_late", "acknowledge", "2026-03-09", "late", 8, 6),
+    ("own_simple", "respond", "2026-04-08", "late", 38, 26),
+    ("own_other", "respond", "2026-04-29", "in_target", 38, 26),
+    ("new_place", "respond", None, "done", 2, 2),
+    ("us_letter", "respond", "2026-06-08", "late", 11, 9),
+    ("us_letter", "interim", "2026-06-08", "in_target", 7, 5),
+])
+def test_clock(clock, case_id: str, step: str, due: str | None, state: str, n_days: int, n_business_days: int) -> None:
+    row = clock[case_id, step]
+    assert (row["due_on"], row["state"], row["n_days"], row["n_business_days"]) == (due and day(due), state, n_days, n_business_days)
+
+
+def test_cases_to_which_a_rule_does_not_apply(clock) -> None:
+    assert ("ont_settled", "acknowledge") not in clock  # settled at once
+    assert (clock["sco_no_consent", "resolve"]["state"], clock["sco_no_consent", "resolve"]["fault"]) == ("fault", "NOT_STARTED")
+    assert clock["own_other", "respond"]["is_in_site_target"] is False  # the system's own day was 1 April
+    assert ("eng_in_time", "interim") not in clock
+
+
+@pytest.mark.parametrize(("case_id", "step", "fault"), [
+    ("closed_before", "resolve", "DONE_BEFORE_START"), ("answered_before", "acknowledge", "DONE_BEFORE_START"),
+    ("from_the_future", "acknowledge", "START_IN_FUTURE"),
+])
+def test_contradicting_dates_have_no_duration(clock, cases, case_id: str, step: str, fault: str) -> None:
+    row = clock[case_id, step]
+    assert (row["state"], row["fault"], row["n_days"], row["done_on"]) == ("fault", fault, None, None)
+    assert cases[case_id]["is_valid_case"]
+
+
+def test_history_keeps_the_first_closure_and_corrections_are_no_reopenings(build: Warehouse, cases) -> None:
+    again, corrected = cases["reopened"], cases["corrected"]
+    assert (again["first_closed_on"], again["closed_on"], again["reopen_count"], again["n_versions"]) == (day("2026-01-20"), day("2026-05-20"), 1, 3)
+    assert again["reopened_on"] == day("2026-03-01")  # first seen open again
+    assert (corrected["first_closed_on"], corrected["reopen_count"]) == (day("2026-01-22"), 0)
+    assert cases["withdrawn_later"]["exclusion_reason"] == "WITHDRAWN"
+    versions = build.rows("select version_number, status_code, is_newest, is_reopening from core.complaint_version where case_id = 'reopened' order by 1")
+    assert [tuple(row.values()) for row in versions] == [(1, "closed", False, False), (2, "in_progress", False, True), (3, "closed", True, False)]
+    events = build.rows("select event_code, status_code, occurred_on, basis from core.fct_complaint_event where case_id = 'reopened' order by event_number")
+    assert [tuple(row.values()) for row in events] == [
+        ("RECEIVED", None, day("2026-01-05"), "column"), ("FIRST_CLOSED", None, day("2026-01-20"), "column"),
+        ("STATUS", "closed", day("2026-02-01"), "snapshot"), ("REOPENED", None, day("2026-03-01"), "column"),
+        ("STATUS", "in_progress", day("2026-03-01"), "snapshot"), ("CLOSED_AGAIN", None, day("2026-05-20"), "column"),
+        ("STATUS", "closed", day("2026-06-30"), "snapshot"),
+    ]
+
+
+def test_two_systems_are_linked_when_declared_and_suspected_otherwise(build: Warehouse, cases) -> None:
+    assert (cases["told"]["is_valid_case"], cases["told_too"]["exclusion_reason"]) == (True, "LINKED_CASE")
+    assert (cases["listed"]["is_valid_case"], cases["listed_too"]["counted_as"]) == (True, "main/listed")
+    assert cases["twin"]["is_valid_case"] and cases["twin_too"]["is_valid_case"]
+    pairs = build.rows("select basis, is_declared, days_apart from marts.suspect_pair order by basis")
+    assert [tuple(row.values()) for row in pairs] == [
+        ("DECLARED_BY_EXPORT", True, 0), ("DECLARED_BY_LIST", True, 1), ("SAME_PATIENT_TWO_SYSTEMS", False, 4)]
+
+
+def test_the_same_person_about_the_same_matter_is_one_complaint(cases) -> None:
+    assert cases["letter_1"]["is_valid_case"]
+    assert (cases["letter_2"]["exclusion_reason"], cases["letter_2"]["counted_as"]) == ("SAME_MATTER", "letter_1")
+
+
+def test_files_that_join_and_cells_that_hold_several(build: Warehouse, cases) -> None:
+    assert (cases["joined"]["acknowledged_on"], cases["joined"]["complainant_id"]) == (day("2026-03-05"), "c8")  # the first person
+    assert (cases["joined"]["severity_level"], cases["joined"]["severity_scheme_id"]) == (5, "generic5")
+    issues = build.rows("select case_id, issue_number, category_code, nullif(subcategory, '') as subcategory, severity_level "
+                        "from core.fct_complaint_issue where case_id in ('joined', 'in_one_cell') order by all")
+    assert [tuple(row.values()) for row in issues] == [
+        ("in_one_cell", 1, "environment", None, None), ("in_one_cell", 2, None, None, None), ("in_one_cell", 3, "safety", None, None),
+        ("joined", 1, "communication", "Absent communication", None), ("joined", 2, "safety", None, 5)]
+    schemes = build.rows("select distinct scheme_id, category_code from core.complaint_word_map where source_text = 'Food & Drink' order by all")
+    assert [tuple(row.values()) for row in schemes] == [("hcat", "environment"), ("own", "kitchen")]
+
+
+def test_what_is_wrong_is_listed_with_its_row(build: Warehouse) -> None:
+    problems = {(row["feed"], row["row_number"], row["rule"]) for row in build.rows("select * from marts.complaint_problem")}
+    rules = {rule for _, _, rule in problems}
+    assert {"CLOSED_BEFORE_RECEIVED", "ACKNOWLEDGED_BEFORE_RECEIVED", "RECEIVED_IN_FUTURE", "MISSING_UNIT", "UNKNOWN_SEVERITY",
+            "ISSUE_WITHOUT_CASE", "CODING_WITHOUT_CASE", "EXCLUDED_LINKED_CASE", "EXCLUDED_SAME_MATTER", "EXCLUDED_WITHDRAWN"} <= rules
+    assert ("subjects", 3, "ISSUE_WITHOUT_CASE") in problems
+    words = build.rows("select dimension, source_text from marts.unmapped_words order by all")
+    assert ("severity", "Rather bad") in [tuple(row.values()) for row in words]
+    assert ("category", "Odd") in [tuple(row.values()) for row in words]
+    severity = build.row("select severity_level from core.fct_complaint where case_id = 'plain_severity'")
+    assert severity == {"severity_level": 3}  # casing, blanks and dashes do not count
+
+
+def gwet_ac1(pairs: list[list[int]], q: int) -> float:
+    """AC1 by its definition (Gwet 2008) for any number of raters and categories 0 .. q - 1."""
+    agreeing = [sum(units.count(k) * (units.count(k) - 1) for k in range(q)) / (len(units) * (len(units) - 1)) for units in pairs if len(units) > 1]
+    shares = [sum(units.count(k) / len(units) for units in pairs) / len(pairs) for k in range(q)]
+    pa, pe = sum(agreeing) / len(agreeing), sum(share * (1 - share) for share in shares) / (q - 1)
+    return (pa - pe) / (1 - pe)
+
+
+def test_the_yardstick_agrees_with_a_published_example() -> None:
+    """Four raters, twelve units, five categories (Gwet, Handbook of Inter-Rater Reliability): AC1 = 0.77544."""
+    rated = ["1 1 . 1", "2 2 3 2", "3 3 3 3", "3 3 3 3", "2 2 2 2", "1 2 3 4", "4 4 4 4", "1 1 2 1", "2 2 2 2", ". 5 5 5", ". . 1 1", ". . 3 ."]
+    units = [[int(one) - 1 for one in line.split() if one != "."] for line in rated]
+    assert gwet_ac1(units, 5) == pytest.approx(0.77544, abs=5e-6)
+
+
+def test_agreement_of_coders(build: Warehouse) -> None:
+    row = build.row("select * from marts.coding_agreement where category_code = 'safety'")
+    present = [[int(level > 0) for level in levels] for levels in CODED.values()]
+    assert (row["n_double_coded"], row["n_codings"], row["reason"]) == (6, 13, "FEW_CASES")
+    assert row["agreement_pct"] == pytest.approx(100 * 5 / 6)
+    assert row["gwet_ac1"] == pytest.approx(gwet_ac1([*present, [1]], 2), abs=1e-12)
+    # Cohen's definition: 1 - weighted observed / weighted expected, with the two margins.
+    pairs = list(CODED.values())
+    observed = sum((a - b) ** 2 for a, b in pairs) / 6
+    expected = sum((a - b) ** 2 for a, _ in pairs for _, b in pairs) / 36
+    assert row["quadratic_weighted_kappa"] == pytest.approx(1 - observed / expected, abs=1e-12)
+    assert math.isclose(row["quadratic_weighted_kappa"], build.row("select quadratic_weighted_kappa as k from marts.coding_agreement where category_code = '(all)'")["k"])
+
+
+def test_severity_of_a_case_is_its_highest_and_of_the_newest_coding(build: Warehouse) -> None:
+    rows = build.rows("select basis, scheme_id, severity_level, n_cases from marts.case_severity where level = 'enterprise' "
+                      "and period_grain = 'rolling_12_months' and period_end_on = '2026-06-30' order by all")
+    # Ben coded last: 3, 3, 0, 0, 0, 2; Anna alone coded sco_consent: 1.
+    assert [tuple(row.values()) for row in rows] == [
+        ("coding", "hcat", 0, 3), ("coding", "hcat", 1, 1), ("coding", "hcat", 2, 1), ("coding", "hcat", 3, 2),
+        ("words", "generic5", 3, 1), ("words", "generic5", 5, 1)]
+
+
+def test_few_coded_cases_make_no_spot(build: Warehouse) -> None:
+    rows = build.rows("select unit_key, n_coded_cases, n_severe, n_admission_or_discharge, is_hot_spot, is_blind_spot, reason from marts.complaint_hot_spot order by all")
+    assert [tuple(row.values()) for row in rows] == [("ENG/W1", 3, 2, 3, False, False, "BELOW_MINIMUM"), ("IRL/W1", 1, 0, 1, False, False, "BELOW_MINIMUM")]
+
+
+def test_backlog_on_the_last_day(build: Warehouse) -> None:
+    row = build.row("select * from marts.complaint_backlog where level = 'facility' and entity_code = 'ENG' and is_newest")
+    bands = [row[name] for name in ("n_open_0_7", "n_open_8_30", "n_open_31_60", "n_open_61_90", "n_open_over_90")]
+    assert sum(bands) == row["n_open"]
+    # eng_open 4 days; eng_overdue 29; answered_before, no_unit (unit unknown, facility known), two severities, twin, told, listed,
+    # letter_1: 56; eng_in_time and eng_late: 91; joined, in_one_cell, eng_weekend, eng_same_day: more. The other system's twin too.
+    assert bands == [1, 1, 9, 0, 6]
+
+
+def test_percentages_of_notices(build: Warehouse) -> None:
+    row = build.row("select * from marts.grievance_compliance where level = 'facility' and entity_code = 'USA' and period_grain = 'month'")
+    assert (row["n_over_limit"], row["n_over_limit_with_interim"], row["interim_pct"]) == (1, 1, 100.0)
+    assert (row["n_notice_contact"], row["n_notice_completion_date"], row["n_notice_complete"], row["notice_complete_pct"]) == (1, 0, 0, 0.0)
+    assert (row["mean_response_days"], row["is_average_in_target"]) == (11.0, False)
