@@ -172,7 +172,7 @@ def cases(build: Warehouse) -> dict[str, dict[str, Any]]:
     ("eng_same_day", "acknowledge", "2026-03-11", "in_target", 0, 0),
     ("eng_open", "acknowledge", "2026-07-01", "open", 4, 2),
     ("eng_overdue", "acknowledge", "2026-06-04", "open_past_target", 29, 21),
-    ("eng_in_time", "respond", "2026-09-30", "open", 91, 61),,
+    ("eng_in_time", "respond", "2026-09-30", "open", 91, 61),
     ("sco_stage_1", "resolve", "2026-01-09", "in_target", 9, 5),  # 1 and 2 January are no business days
     ("sco_stage_1", "acknowledge", None, "done", 9, 5),  # completed counts as acknowledged
     ("sco_consent", "resolve", "2026-02-09", "in_target", 28, 20),  # the clock starts with the consent
