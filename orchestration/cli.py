@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from orchestration.as_of_command import as_of
 from orchestration.explain_command import explain
 from orchestration.restatements_command import restatements
 from orchestration.score_command import score
@@ -158,6 +159,7 @@ def ui(port: int) -> None:
     run_ui(Home.from_env(), port)
 
 
+main.add_command(as_of)
 main.add_command(explain)
 main.add_command(restatements)
 main.add_command(score)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.landing import landed_path
 from ingestion.ledger import Ledger, LedgerBroken
 from ingestion.sql import identifier, literal
 from orchestration.audit.history import PUBLICATION, kept_file, publications
+from orchestration.audit.side_build import build_aside, copy_state
 from orchestration.build_input import code_version
 
 _SHOWN_ROWS = 3
@@ -125,8 +125,6 @@ def check_published(home: Home) -> Finding:
 
 def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
     """Build and publish again from landing, ledger and configuration alone; the content must be the same."""
-    from orchestration.run_job import run_job
-
     told = _manifest(home)
     found = Finding("rebuild", "from landing, ledger and configuration")
     if not told:
@@ -136,15 +134,9 @@ def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
         found.notes.append(f"published by code {told['code_version']}, rebuilt by code {code_version()}: differences may come from that")
     other = copy_state(home, Home(work / "home"))
     try:
-        from datetime import date
-
-        as_of = date.fromisoformat(told["as_of"]) if told["as_of"] else None
-        outcome = run_job(other, inboxes=[str(_empty(work))], as_of=as_of, force=True, progress=progress)
+        build_aside(other, date.fromisoformat(told["as_of"]) if told["as_of"] else None, progress)
     except Exception as error:  # noqa: BLE001 - whatever stops a rebuild is the finding
         found.faults.append(f"the rebuild could not be made: {str(error).splitlines()[0]}")
-        return found
-    if not outcome.is_ok:
-        found.faults += [f"the rebuild failed: {failure}" for failure in outcome.failures]
         return found
     again = json.loads((other.published / "manifest.json").read_text())
     # Under another code every run id is another one; that alone is no difference in content.
@@ -152,43 +144,6 @@ def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
     found.faults += _compare_content(home, other, told["tables"], again["tables"], ignored)
     found.looked_at = f"{len(told['tables'])} tables built again from landing, ledger and configuration"
     return found
-
-
-def copy_state(home: Home, other: Home, keep_line: Callable[[dict[str, Any]], bool] = lambda _: True) -> Home:
-    """A home with the same landed bytes (hard links where the disk allows), configuration, and ledger up to the first
-    entry that `keep_line` refuses."""
-    other.create()
-    for path in home.landing.glob("??/*"):
-        target = other.landing / path.parent.name / path.name
-        target.parent.mkdir(exist_ok=True)
-        _link(path, target)
-    for folder in ("history", "definitions"):
-        for path in (home.ledger / folder).glob("*"):
-            target = other.ledger / folder / path.name
-            target.parent.mkdir(exist_ok=True)
-            _link(path, target)
-    shutil.copytree(home.config, other.config, dirs_exist_ok=True)
-    lines = []
-    if (home.ledger / "ledger.jsonl").exists():
-        for line in (home.ledger / "ledger.jsonl").read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n") or not keep_line(json.loads(line)):
-                break
-            lines.append(line)
-    (other.ledger / "ledger.jsonl").write_bytes(b"".join(lines))  # without its head: it may end earlier here
-    return other
-
-
-def _link(path: Path, target: Path) -> None:
-    try:
-        os.link(path, target)
-    except OSError:
-        shutil.copy2(path, target)
-
-
-def _empty(work: Path) -> Path:
-    folder = work / "inbox"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _compare_file(path: Path, sha256: str, name: str) -> list[str]:

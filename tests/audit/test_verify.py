@@ -12,7 +12,8 @@ import pytest
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.landing import land
-from orchestration.audit.verify import Finding, check_history, check_landing, check_ledger, check_published, copy_state, differing_rows, examine
+from orchestration.audit.side_build import copy_state
+from orchestration.audit.verify import Finding, check_history, check_landing, check_ledger, check_published, differing_rows, examine
 from tests.audit.small import KPI, World, first_world
 
 

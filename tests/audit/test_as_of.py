@@ -1,0 +1,90 @@
+"""The state on a date: as published, as built from what was known, and why the two differ."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ingestion.home import Home
+from ingestion.ledger import Ledger
+from orchestration.audit import causes
+from orchestration.audit.as_of import as_of, way_of
+from orchestration.audit.side_build import copy_state
+from orchestration.cli import main
+from tests.audit.small import World, first_world
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = first_world(tmp_path / "home")
+    Ledger(made.home.ledger).append("delivery", delivery_id="feb", feed="complaints", sha256="0" * 64, file_name="feb.csv")
+    made.publish()
+    return made
+
+
+def aside(world: World, root: Path) -> World:
+    """The same deliveries built again beside the home."""
+    other = first_world(root)
+    copy_state(world.home, other.home)
+    other.n_runs = 10
+    return other
+
+
+def test_the_same_code_gives_what_was_published(world: World, tmp_path: Path):
+    other = aside(world, tmp_path / "other")
+    other.publish()
+    answer = as_of(world.home, other.home, today(), "landed", "true", [])
+    assert len(answer.rows) == 6 and all(row.is_same for row in answer.rows) and answer.causes == []
+    assert answer.publication["publication"] == 1
+
+
+def test_where_they_differ_the_definition_and_the_code_are_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    other = aside(world, tmp_path / "other")
+    other.minimum, other.definition = 1500, "b" * 64
+    monkeypatch.setattr(causes, "code_version", lambda: "fedcba987654")
+    other.publish()
+    answer = as_of(world.home, other.home, today(), "landed", "true", [])
+    assert [row.kpi_key.split(":")[4] for row in answer.rows if not row.is_same] == ["F2"] * 3
+    assert any("definition of rate changed" in text and "minimum_denominator 100 to 1500" in text for text in answer.causes)
+    assert any(text.startswith("code changed: published by ") for text in answer.causes)
+
+
+def test_published_values_are_those_of_the_day_not_of_today(world: World, tmp_path: Path):
+    yesterday = today() - timedelta(days=1)
+    other = aside(world, tmp_path / "other")
+    other.publish()
+    answer = as_of(world.home, other.home, yesterday, "delivered", "true", [])
+    assert answer.publication is None and all(row.published is None and row.rebuilt for row in answer.rows)
+
+
+def test_what_was_known_is_what_had_landed(world: World, tmp_path: Path):
+    assert way_of(world.home, today(), None) == ("landed", [])
+    by, notes = way_of(world.home, date(2020, 1, 1), None)
+    assert by == "delivered" and "nothing had landed by 2020-01-01" in notes[0]
+    with pytest.raises(ValueError, match="nothing had landed"):
+        way_of(world.home, date(2020, 1, 1), "landed")
+    with pytest.raises(ValueError, match="no delivery has ever landed"):
+        way_of(Home(tmp_path / "empty").create(), today(), None)
+
+
+def test_the_ledger_of_a_date_is_the_ledger_up_to_it(world: World, tmp_path: Path):
+    lines = (world.home.ledger / "ledger.jsonl").read_text().splitlines()
+    cut = json.loads(lines[1])["at"]
+    other = copy_state(world.home, Home(tmp_path / "other"), lambda entry: entry["at"] < cut)
+    assert [entry["kind"] for entry in Ledger(other.ledger).entries()] == ["delivery"] and Ledger(other.ledger).verify() == 1
+
+
+def test_a_day_to_come_and_an_empty_home_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PXW_HOME", str(tmp_path / "home"))
+    future = CliRunner().invoke(main, ["as-of", "2999-01-01", "show", "complaint_rate"])
+    assert future.exit_code == 2 and "is in the future" in future.output
+    empty = CliRunner().invoke(main, ["as-of", "2026-03-31", "show", "complaint_rate"])
+    assert empty.exit_code == 1 and "no delivery has ever landed" in empty.output
