@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Columns = dict[str, str]  # name -> type
 Found = dict[str, list[list[str]]]  # column -> [[unique id of the parent, its column], ...]
 
-_VERSION = "1"  # changes when the way of finding changes
+_VERSION = "3"  # changes when the way of finding changes
 _DIALECT = "duckdb"
 
 
@@ -43,7 +43,7 @@ def column_lineage(
         return [TableColumnDep(key, column) for key, column in named]
 
     return {
-        unique_id: TableColumnLineage({column: sources(found) for column, found in columns.items()})
+        unique_id: TableColumnLineage({column: sources([one for one in found if one[0] in known]) for column, found in columns.items()})
         for unique_id, columns in _remembered(home, models, known).items()
     }
 
@@ -52,6 +52,17 @@ def _shown(parent: Mapping[str, Any], column: str) -> str:
     """Tables of the catalogue and the definitions share an asset, so their columns carry the table's name."""
     is_shared = parent["resource_type"] == "source" and parent["source_name"] in ("warehouse", "definition")
     return f"{parent['name']}.{column}" if is_shared else column
+
+
+def declared(node: Mapping[str, Any], known: Mapping[str, Any]) -> Found:
+    """What `config.meta.lineage` of a model says: for Python steps, and for columns that no SQL explains.
+
+    A parent is written as name.column: a model, a seed or a table of definitions. Names that are not in the
+    project (`ledger.publication`) are kept as they are.
+    """
+    told = (node["config"].get("meta") or {}).get("lineage") or {}
+    ids = {one["name"]: unique_id for unique_id, one in known.items() if one["resource_type"] in ("model", "seed", "source")}
+    return {column: [[ids.get(name, name), parent_column] for name, _, parent_column in (text.rpartition(".") for text in texts)] for column, texts in told.items()}
 
 
 def _remembered(home: Home, models: list[Any], known: Mapping[str, Any]) -> dict[str, Found]:
@@ -87,8 +98,11 @@ def _tables(parents: Iterable[str], known: Mapping[str, Any]) -> list[str]:
 
 
 def _find(node: Any, parents: Mapping[str, Columns], known: Mapping[str, Any]) -> Found:
+    said = declared(known[node.unique_id], known)
+    if node.language == "python":
+        return said
     try:
-        return find_columns(node.compiled_code, {i: _location(known[i]) for i in parents}, parents)
+        return find_columns(node.compiled_code, {i: _location(known[i]) for i in parents}, parents) | said
     except Exception as error:  # noqa: BLE001 - lineage describes; SQL its parser cannot follow must not fail a good build
         logging.getLogger(__name__).warning("no column lineage for %s: %s", node.name, str(error).splitlines()[0])
         return {}
@@ -98,7 +112,9 @@ def find_columns(sql: str, places: Mapping[str, str], parents: Mapping[str, Colu
     """Columns of a SELECT -> columns of its parents.
 
     `places` says how each parent is written in the SQL (a relation or a table function), `parents`
-    which columns it has, both by unique id. Raises SqlglotError when the SQL cannot be followed.
+    which columns it has, both by unique id. A column that comes from something else than a parent is left
+    out; one that comes from no column (a constant, a count of rows) has an empty list. Raises SqlglotError
+    when the SQL cannot be followed.
     """
     import sqlglot
     from sqlglot import exp
@@ -116,10 +132,12 @@ def find_columns(sql: str, places: Mapping[str, str], parents: Mapping[str, Colu
     long = {name: unique_id for unique_id, name in short.items()}
     found: Found = {}
     for column, root in lineage(None, tree, schema, dialect=_DIALECT, copy=False, trim_selects=False).items():
-        leaves = {
-            (long[leaf.expression.name], exp.to_column(leaf.name).name)
-            for leaf in root.walk() if not leaf.downstream and isinstance(leaf.expression, exp.Table) and leaf.expression.name in long
-        }
+        # A function of the engine (its list of time zones) is no source of data.
+        tables = [leaf for leaf in root.walk()
+                  if not leaf.downstream and isinstance(leaf.expression, exp.Table) and not isinstance(leaf.expression.this, exp.Func)]
+        leaves = {(long.get(leaf.expression.name, ""), exp.to_column(leaf.name).name) for leaf in tables}
+        if any(not unique_id for unique_id, _ in leaves):
+            continue
         found[column.lower()] = [[unique_id, name] for unique_id, name in sorted(leaves) if name != "*"]
     return found
 

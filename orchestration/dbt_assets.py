@@ -18,6 +18,9 @@ from dagster_dbt import dbt_assets
 
 from ingestion.feed import Feed
 from orchestration import built
+from orchestration.audit import openlineage
+from orchestration.audit.lineage import read_lineage
+from orchestration.audit.lineage_page import page_path, write_lineage
 from orchestration.audit.record import note_definitions, note_run
 from orchestration.build_input import prepare_build
 from orchestration.column_lineage import column_lineage
@@ -47,6 +50,7 @@ def model_assets(
             return
         say(f"building from {plan.n_deliveries} deliveries")
         note_definitions(home, feeds)
+        openlineage.emit(home, "START", context.run_id)
         with warehouse.timed("dbt") as taken:
             result = run_dbt(home, _narrator(say), build_arguments(plan.n_rows))
         note_run(home, plan, result, taken["seconds"])
@@ -55,7 +59,13 @@ def model_assets(
             built.keep_plan(home, plan)
         with warehouse.timed("reporting"):
             yield from _events(context, warehouse, manifest, translator, result)
+        if result.is_ok:
+            with warehouse.timed("lineage"):
+                whole = read_lineage(home, manifest, feeds)
+                write_lineage(home, whole, feeds, plan.run_id, warehouse.as_of)
+                openlineage.emit_complete(home, context.run_id, whole, built.deliveries_used(home), built.row_counts(home))
         if not result.is_ok:
+            openlineage.emit(home, "FAIL", context.run_id)
             raise failure(result)
 
     return models
@@ -70,7 +80,7 @@ def _events(context: dg.AssetExecutionContext, warehouse: Warehouse, manifest: M
         for done in result.results:
             key = models.get(done.node.unique_id)
             if key is not None:
-                yield dg.MaterializeResult(key, metadata=_model_metadata(done, rows, lineage))
+                yield dg.MaterializeResult(key, metadata=_model_metadata(done, rows, lineage, page_path(home).as_uri()))
     for done in result.results:
         check = checks.get(done.node.unique_id)
         if check is not None and str(done.status) != "skipped":
@@ -84,9 +94,9 @@ def _by_unique_id(context: dg.AssetExecutionContext) -> tuple[dict[str, dg.Asset
     return models, checks
 
 
-def _model_metadata(done: Any, rows: Mapping[str, int], lineage: Mapping[str, dg.TableColumnLineage]) -> dict[str, Any]:
+def _model_metadata(done: Any, rows: Mapping[str, int], lineage: Mapping[str, dg.TableColumnLineage], page: str) -> dict[str, Any]:
     node = done.node
-    metadata: dict[str, Any] = {"seconds": round(done.execution_time, 3)}
+    metadata: dict[str, Any] = {"seconds": round(done.execution_time, 3), "lineage": dg.MetadataValue.url(f"{page}#{node.schema}.{node.name}")}
     if (count := rows.get(f"{node.schema}.{node.name}")) is not None:
         metadata["dagster/row_count"] = count
     if node.unique_id in lineage:

@@ -26,10 +26,17 @@ class SmallCells(Strict):
     smallest_shown: Annotated[int, Field(ge=2)] = 11
 
 
+class LineageSettings(Strict):
+    """Where OpenLineage events go; without a URL into a file of the home."""
+
+    url: str | None = None
+
+
 class Settings(Strict):
     """config/settings.yml. `small_cells` absent: everything is published, for readers who may see a limited data set."""
 
     inboxes: list[str] = Field(default_factory=list)
+    lineage: LineageSettings = Field(default_factory=LineageSettings)
     encounters: EncounterSettings = Field(default_factory=EncounterSettings)
     small_cells: SmallCells | None = None
 
