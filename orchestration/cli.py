@@ -18,6 +18,7 @@ import click
 from ingestion.home import Home
 from orchestration.as_of_command import as_of
 from orchestration.explain_command import explain
+from orchestration.report_command import audit
 from orchestration.restatements_command import restatements
 from orchestration.score_command import score
 from orchestration.trace_command import trace
@@ -160,6 +161,7 @@ def ui(port: int) -> None:
 
 
 main.add_command(as_of)
+main.add_command(audit)
 main.add_command(explain)
 main.add_command(restatements)
 main.add_command(score)
