@@ -16,33 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-
-@dataclass
-class Timing:
-    """One process: wall seconds, CPU seconds of it and its children, peak memory of the largest of them in MB."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
-
-
-def timed(command: list[str], environment: dict[str, str], log: Path) -> Timing:
-    """Run to the end; SystemExit with the end of the log when it fails."""
-    started = time.monotonic()
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - started
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
-    return Timing(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
+from bench import proof
+from bench.timing import Timing, timed
 
 def compare(plain: Path, published: Path) -> tuple[int, float]:
     """KPI values in both, and the largest difference. SystemExit when one has a value the other lacks."""
@@ -79,6 +58,8 @@ def bench(scale: str, folder: Path) -> None:
     for clock, label in (("wall", "wall"), ("cpu", "CPU")):
         parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds[clock].items())
         print(f"    {label}: {parts}; the rest is start-up and the closing table")
+    for line in proof.costs(home, environment, ours, seconds["wall"], folder):
+        print(line, flush=True)
     again = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "again.log")
     _print("pxw run, nothing new", again)
     skipped = [word for name in left_out(environment) for word in ("--skip", name)]

@@ -34,7 +34,7 @@ def published_asset(marts: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     def publication(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         home, say = warehouse.root, warehouse.progress(context)
         with warehouse.timed("publishing"):
-            report = publish(home, built.kept_plan(home), built.deliveries_used(home))
+            report = publish(home, built.kept_plan(home), built.deliveries_used(home), warehouse.timed)
         say(f"published {len(report.tables)} marts as {report.run_id}")
         for line in report.suppression.lines():
             say(line)

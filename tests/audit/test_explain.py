@@ -68,4 +68,4 @@ def test_the_command_answers_in_words_and_in_json(tmp_path: Path, monkeypatch: p
     told = json.loads(CliRunner().invoke(main, ["explain", "complaint_rate", "--json"]).output)
     assert told["kpi_id"] == "complaint_rate" and len(told["definition_sha256"]) == 64
     wrong = CliRunner().invoke(main, ["explain", "complaint_rat"])
-    assert wrong.exit_code == 2 and "nearest: complaint_rate" in wrong.output
+    assert wrong.exit_code == 2 and ", complaint_rate" in wrong.output
