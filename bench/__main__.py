@@ -25,7 +25,8 @@ from bench.timing import Timing, timed
 
 def compare(plain: Path, published: Path) -> tuple[int, float]:
     """KPI values in both, and the largest difference. SystemExit when one has a value the other lacks."""
-    ours = f"(select kpi_key, value from read_parquet('{published}') where value is not null)"
+    # Adjusted scores are a regression, which the plain script does not have; they alone have no numerator.
+    ours = f"(select kpi_key, value from read_parquet('{published}') where value is not null and numerator is not null)"
     theirs = f"(select kpi_key, value from read_parquet('{plain}') where value is not null)"
     n, n_alone, worst = duckdb.sql(
         f"select count(*), count(*) filter (a.value is null or b.value is null), max(abs(a.value - b.value)) "

@@ -5,7 +5,7 @@ select kpi_key,
             then 'a value is missing without a reason, or there in spite of one'
         when is_publishable <> (reason is null) then 'publishable and reason contradict each other'
         when value is not null and (denominator <= 0 or n <= 0) then 'a value without a denominator'
-        when m.unit in ('percent', 'points') and value not between -1e-9 and 100 + 1e-9 then 'outside 0 to 100'
+        when m.source <> 'adjusted' and m.unit in ('percent', 'points') and value not between -1e-9 and 100 + 1e-9 then 'outside 0 to 100'
         when denominator < 0 or (m.unit <> 'net_points' and (value < 0 or numerator < 0))
             or (m.unit = 'net_points' and value not between -100 - 1e-9 and 100 + 1e-9) then 'negative'
         when m.interval_method <> 'none' and value is not null

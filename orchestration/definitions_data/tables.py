@@ -17,6 +17,7 @@ from orchestration.definitions_data.faults import definition_files
 from orchestration.definitions_data.kpis import Kpi, load_kpis
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measures import load_measures
+from orchestration.definitions_data.studies import Study, load_studies
 
 # table -> column -> (DuckDB type); rows are sorted by all columns, left to right.
 TABLES: dict[str, dict[str, str]] = {
@@ -33,6 +34,9 @@ TABLES: dict[str, dict[str, str]] = {
     "measure_encounter_class": {"measure_id": "VARCHAR", "encounter_class": "VARCHAR"},
     "measure_condition": {"measure_id": "VARCHAR", "tag_type": "VARCHAR", "tag_value": "VARCHAR"},
     "measure_break": {"measure_id": "VARCHAR", "start_on": "DATE", "note": "VARCHAR"},
+    "case_mix": {
+        "case_mix_id": "VARCHAR", "label": "VARCHAR", "instrument_family": "VARCHAR", "standing": "VARCHAR", "settings": "VARCHAR",
+    },
     "kpi": {
         "kpi_id": "VARCHAR", "measure_id": "VARCHAR", "label": "VARCHAR", "owner": "VARCHAR",
         "minimum_denominator": "BIGINT", "chart": "VARCHAR", "rule_set": "VARCHAR",
@@ -55,6 +59,9 @@ def own_definition_folders() -> list[Path]:
     return [Path(part) for part in os.environ.get("PXW_DEFINITIONS", "").split(os.pathsep) if part]
 
 
+_OF_ANSWERS = ("answers", "adjusted")
+
+
 def write(project_dir: Path, out_dir: Path, extra_dirs: Iterable[Path] = ()) -> dict[str, int]:
     """Check all definitions and write <out_dir>/<table>.parquet; returns rows per table.
 
@@ -62,16 +69,19 @@ def write(project_dir: Path, out_dir: Path, extra_dirs: Iterable[Path] = ()) -> 
     The same definitions give the same bytes. Raises DefinitionError and then writes nothing.
     """
     measures, kpis = load(project_dir, extra_dirs)
-    rows = {table: list(_rows(table, measures.values(), kpis.values())) for table in TABLES}
+    studies = load_studies(project_dir, measures, extra_dirs)
+    rows = {table: list(_rows(table, measures.values(), kpis.values(), studies.values())) for table in TABLES}
     out_dir.mkdir(parents=True, exist_ok=True)
     _write_parquet(rows, out_dir)
     return {table: len(found) for table, found in rows.items()}
 
 
 def load(project_dir: Path, extra_dirs: Iterable[Path] = ()) -> tuple[dict[str, Measure], dict[str, Kpi]]:
-    """All measures and KPIs of a project and of the user's own directories, checked."""
+    """All measures, with those that studies adjust, and KPIs of a project and of the user's own directories, checked."""
     extra = list(extra_dirs)
     measures = load_measures(project_dir / "measures", project_dir / "seeds", _below(extra, "measures"))
+    for study in load_studies(project_dir, measures, extra).values():
+        measures |= {measure.measure_id: measure for measure in study.measures}
     return measures, load_kpis(project_dir / "kpis", measures, _below(extra, "kpis"))
 
 
@@ -83,6 +93,8 @@ def fingerprint(project_dir: Path, extra_dirs: Iterable[Path] = ()) -> str:
     for root in roots:
         for path in definition_files(root):
             _digest_file(digest, f"{root.name}/{path.relative_to(root).as_posix()}", path)
+    for path in sorted((project_dir / "case_mix").glob("*.yml")):
+        _digest_file(digest, f"case_mix/{path.name}", path)
     for path in sorted((project_dir / "seeds").glob("*.csv")):
         _digest_file(digest, f"seeds/{path.name}", path)
     return digest.hexdigest()
@@ -105,17 +117,19 @@ def _below(directories: Iterable[Path], name: str) -> list[Path]:
     return found
 
 
-def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi]) -> Iterator[tuple]:
+def _rows(table: str, measures: Iterable[Measure], kpis: Iterable[Kpi], studies: Iterable[Study]) -> Iterator[tuple]:
     if table == "measure":
         for m in measures:
             values = {**vars(m), "measure_version": m.version, "definition_sha256": m.definition_sha256, "is_share": m.is_share}
             yield tuple(values[column] for column in TABLES[table])
     elif table == "measure_item":
-        yield from ((m.measure_id, item) for m in measures if m.source == "answers" for item in m.weights)
+        yield from ((m.measure_id, item) for m in measures if m.source in _OF_ANSWERS for item in m.weights)
     elif table == "measure_weight":
-        for m in (m for m in measures if m.source == "answers"):
+        for m in (m for m in measures if m.source in _OF_ANSWERS):
             for item, by_answer in m.weights.items():
                 yield from ((m.measure_id, item, answer, weight) for answer, weight in by_answer.items())
+    elif table == "case_mix":
+        yield from (tuple(vars(study)[column] for column in TABLES[table]) for study in studies)
     elif table == "measure_section":
         yield from ((m.measure_id, section) for m in measures for section in m.sections)
     elif table == "measure_condition":

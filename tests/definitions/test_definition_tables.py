@@ -81,7 +81,7 @@ def test_linear_weights_are_exact_doubles(con: duckdb.DuckDBPyConnection) -> Non
 
 
 def test_every_answer_of_the_scale_has_a_weight(con: duckdb.DuckDBPyConnection) -> None:
-    counts = con.execute("""SELECT item_code, count(*) FROM measure_weight WHERE measure_id LIKE 'hcahps\\_%\\_top_box' ESCAPE '\\'
+    counts = con.execute("""SELECT item_code, count(*) FROM measure_weight WHERE measure_id LIKE 'hcahps\\_%\\_top_box' ESCAPE '\\' AND measure_id NOT LIKE '%adjusted%'
         GROUP BY measure_id, item_code""").fetchall()
     expected = {"overall_rate": 11, "help_after_discharge": 2, "symptoms": 2, "rest_recovery": 3, "plans_made": 3,
                 "family_symptom_information": 3}  # fmt: skip
@@ -117,11 +117,11 @@ def test_hash_follows_the_number_not_the_words(measures) -> None:
 def test_fingerprint_notices_every_kind_of_definition(project: Path, tmp_path: Path) -> None:
     assert fingerprint(copied(project, tmp_path / "a")) == fingerprint(project)
     seen = {fingerprint(project)}
-    for number, name in enumerate(("measures/hcahps_recommend.yml", "kpis/complaint_rate.yml", "seeds/footnote.csv")):
+    for number, name in enumerate(("measures/hcahps_recommend.yml", "kpis/complaint_rate.yml", "seeds/footnote.csv", "case_mix/hcahps_group.yml")):
         changed = copied(project, tmp_path / str(number))
         (changed / name).write_text((changed / name).read_text() + "\n")
         seen.add(fingerprint(changed))
-    assert len(seen) == 4
+    assert len(seen) == 5
 
 
 def test_definitions_of_the_user_in_another_directory(bench: Path, project: Path, tmp_path: Path) -> None:
@@ -154,6 +154,6 @@ def reversed_list(found: re.Match) -> str:
 
 def copied(project: Path, target: Path) -> Path:
     """The definitions of the project at another place."""
-    for name in ("measures", "kpis", "seeds"):
+    for name in ("measures", "kpis", "seeds", "case_mix"):
         shutil.copytree(project / name, target / name)
     return target

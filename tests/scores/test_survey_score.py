@@ -96,7 +96,7 @@ def test_four_quarters_are_weighted_by_eligible_discharges(rows: list[dict]) -> 
     by_key = {row["score_key"]: row for row in rows}
     n_checked = 0
     for row in rows:
-        if row["period_grain"] != "rolling_4_quarters" or row["reason"] not in (None, "BELOW_MINIMUM") or row["level"] != "facility":
+        if row["period_grain"] != "rolling_4_quarters" or row["reason"] not in (None, "BELOW_MINIMUM") or row["level"] != "facility" or row["adjustment"] != "raw":
             continue
         quarters = []
         for n in range(row["period_start_on"].year * 12 + row["period_start_on"].month - 1, row["period_end_on"].year * 12 + row["period_end_on"].month, 3):

@@ -19,6 +19,8 @@ evidence as (
     union all
     {{ evidence_of_patient_means() }}
     union all
+    {{ evidence_of_adjusted() }}
+    union all
     {{ evidence_of_cases() }}
     union all
     {{ evidence_of_handled_cases() }}

@@ -12,6 +12,7 @@ with kpi as (
         {{ month_number("coalesce(m.valid_to_on, date '9999-11-30') + 1") }} - 1 as last_valid_month
     from {{ source('definition', 'kpi') }} as k
     inner join {{ source('definition', 'measure') }} as m using (measure_id)
+    where m.source <> 'adjusted'
 ),
 
 kpi_component as (
@@ -159,3 +160,6 @@ left join {{ source('definition', 'kpi_target') }} as t
     on t.kpi_id = v.kpi_id
     and v.period_end_on between coalesce(t.valid_from_on, date '0001-01-01') and coalesce(t.valid_to_on, date '9999-12-31')
 cross join {{ source('warehouse', 'run') }} as r
+union all
+-- A regression over the whole group is no sum: its KPIs come ready from their step.
+select * from {{ ref('kpi_adjusted') }}

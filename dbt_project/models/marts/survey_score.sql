@@ -78,8 +78,37 @@ raw_row as (
     from valued as v
 ),
 
+-- Our own regression over the group. The headline is the adjusted top box where the study adjusts boxes.
+adjusted_row as (
+    select
+        r.measure_name, any_value(n.label) as label, any_value(n.instrument_family) as instrument_family, any_value(d.standing) as standing, r.level,
+        coalesce(r.facility_id, '') || coalesce('/' || r.unit_id, '') as entity_code, r.facility_id, r.unit_id, null as service_line, r.provider_id,
+        'all' as segment_type, 'all' as segment_value, 'discharge' as date_basis, 'adjusted_internal' as adjustment,
+        case r.n_months when 3 then 'quarter' else 'rolling_4_quarters' end as period_grain,
+        {{ month_of_number('r.first_month') }} as period_start_on, last_day({{ month_of_number('(r.first_month + r.n_months - 1)') }}) as period_end_on,
+        'percent' as score_unit,
+        max(r.adjusted) filter (r.score = 'top_box') as score,
+        max(r.adjusted - {{ z95() }} * sqrt(r.variance)) filter (r.score = 'top_box') as ci_low,
+        max(r.adjusted + {{ z95() }} * sqrt(r.variance)) filter (r.score = 'top_box') as ci_high,
+        max(r.adjusted) filter (r.score = 'top_box') as top_box_pct,
+        max(r.adjusted) filter (r.score = 'middle_box') as middle_box_pct,
+        max(r.adjusted) filter (r.score = 'bottom_box') as bottom_box_pct,
+        max(r.adjusted) filter (r.score = 'linear_mean') as linear_mean,
+        max(sqrt(r.variance)) filter (r.score = 'linear_mean') as linear_mean_se,
+        max(r.n_usable)::bigint as n, null as n_items, (r.n_months / 3)::integer as n_quarters, null as weighted_by, max(r.reason_code) as reason
+    from {{ ref('case_mix_result') }} as r
+    inner join named as n using (measure_name)
+    inner join {{ source('definition', 'case_mix') }} as d using (case_mix_id)
+    where r.row_kind = 'entity'
+        -- Several studies may adjust one measure; the mart case_mix shows them all, here the first by name stands.
+        and r.case_mix_id = (select min(o.case_mix_id) from {{ ref('case_mix_result') }} as o where o.measure_name = r.measure_name and o.level = r.level)
+    group by all
+),
+
 stacked as (
     select * from raw_row
+    union all
+    select * from adjusted_row
 )
 
 select
