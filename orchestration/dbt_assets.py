@@ -24,6 +24,7 @@ from orchestration.audit.lineage_page import page_path, write_lineage
 from orchestration.audit.record import note_definitions, note_run
 from orchestration.build_input import prepare_build
 from orchestration.column_lineage import column_lineage
+from orchestration.dbt_manifest import take_parsed
 from orchestration.dbt_render import render
 from orchestration.dbt_run import DbtResult, build_arguments, run_dbt
 from orchestration.translator import UNIQUE_ID, WarehouseTranslator
@@ -44,7 +45,7 @@ def model_assets(
         home, say = warehouse.root, warehouse.progress(context)
         with warehouse.timed("preparing"):
             plan = prepare_build(home, dict(feeds), warehouse.day)
-            render(feeds, home.dbt, project)
+            changed, parsed = render(feeds, home.dbt, project), take_parsed(home)
         if not (plan.is_changed or warehouse.force):
             say("nothing that a mart depends on has changed; the published marts stay")
             return
@@ -52,7 +53,7 @@ def model_assets(
         note_definitions(home, feeds)
         openlineage.emit(home, "START", context.run_id)
         with warehouse.timed("dbt") as taken:
-            result = run_dbt(home, _narrator(say), build_arguments(plan.n_rows))
+            result = run_dbt(home, _narrator(say), build_arguments(plan.n_rows), None if changed else parsed)
         note_run(home, plan, result, taken["seconds"])
         say(f"dbt: {result.n_models} models and {result.n_tests} tests in {taken['seconds']:.1f} s")
         if result.is_ok:

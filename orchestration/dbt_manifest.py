@@ -46,12 +46,21 @@ def load_manifest(home: Home, feeds: Mapping[str, Feed], *, is_held: bool, proje
     return json.loads(manifest.read_bytes())
 
 
+_parsed: dict[Path, Any] = {}
+
+
+def take_parsed(home: Home) -> Any:
+    """What the last parse of this home in this process made, once: a build changes it. None where there was none."""
+    return _parsed.pop(home.dbt, None)
+
+
 def _parse(home: Home, feeds: Mapping[str, Feed], project: Path) -> None:
     render(feeds, home.dbt, project)
     with dbt_environment(home):
         result = invoke_dbt(["parse"])
     if not result.is_ok:
         raise ProjectBroken("dbt cannot parse the project:\n" + "\n".join(result.failures))
+    _parsed[home.dbt] = result.parsed
 
 
 def _state(feeds: Mapping[str, Feed], project: Path) -> str:

@@ -20,21 +20,22 @@ from ingestion.home import Home
 
 
 # Unit tests prove the SQL, not the data: the test suite runs them, a run does not (a fifth of a small build's CPU).
-_BUILD = ("build", "--exclude-resource-type", "unit_test")
+# Artifacts: `parse` has written the manifest, and a build would write it twice more (a second).
+_BUILD = ("build", "--no-write-json", "--exclude-resource-type", "unit_test")
 # Comparing every KPI row with the sum of its evidence took 24 s on 2 million surveys: from here on only on demand.
 _ALL_EVIDENCE_UP_TO_ROWS = 500_000
 
 
 @dataclass
 class DbtResult:
-    """What a dbt call did: `results` are dbt's own result objects, failures are sentences."""
+    """What a dbt call did: `results` are dbt's own result objects, failures are sentences, `parsed` is what `parse` made."""
 
     is_ok: bool
     results: list[Any] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    manifest_path: Path | None = None
     n_models: int = 0
     n_tests: int = 0
+    parsed: Any = None
 
 
 def build_arguments(n_rows: int) -> tuple[str, ...]:
@@ -66,23 +67,27 @@ def dbt_environment(home: Home) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def run_dbt(home: Home, on_event: Callable[[Any], None] | None = None, arguments: tuple[str, ...] = _BUILD) -> DbtResult:
-    """Build everything into a new file; on success it becomes the build file. dbt's logs go to build/dbt/logs."""
+def run_dbt(
+    home: Home, on_event: Callable[[Any], None] | None = None, arguments: tuple[str, ...] = _BUILD, parsed: Any = None,
+) -> DbtResult:
+    """Build everything into a new file; on success it becomes the build file. dbt's logs go to build/dbt/logs.
+
+    `parsed` spares dbt from reading the project again; it must come from the project as it stands.
+    """
     for leftover in home.build.glob("px.next.duckdb*"):
         leftover.unlink()
     with dbt_environment(home):
-        result = invoke_dbt(list(arguments), on_event)
+        result = invoke_dbt(list(arguments), on_event, parsed)
     if result.is_ok and arguments[0] == "build":
         next_build_file(home).replace(home.build_file)
-    result.manifest_path = home.dbt / "target" / "manifest.json"
     return result
 
 
-def invoke_dbt(arguments: list[str], on_event: Callable[[Any], None] | None = None) -> DbtResult:
+def invoke_dbt(arguments: list[str], on_event: Callable[[Any], None] | None = None, parsed: Any = None) -> DbtResult:
     """One dbt call in this process; the adapter's connections are closed whatever happens."""
     from dbt.cli.main import dbtRunner
 
-    runner = dbtRunner(callbacks=[on_event] if on_event else [])
+    runner = dbtRunner(parsed, callbacks=[on_event] if on_event else [])
     try:
         outcome = runner.invoke(["--quiet", "--log-level", "none", "--no-use-colors", "--log-level-file", "info", *arguments])
     finally:
@@ -92,7 +97,8 @@ def invoke_dbt(arguments: list[str], on_event: Callable[[Any], None] | None = No
     if outcome.exception is not None:
         failures.append(str(outcome.exception))
     kinds = [r.node.resource_type for r in results if getattr(r, "node", None) is not None]
-    return DbtResult(bool(outcome.success), results, failures, None, sum(k == "model" for k in kinds), sum(k in ("test", "unit_test") for k in kinds))
+    n_models, n_tests = sum(k == "model" for k in kinds), sum(k in ("test", "unit_test") for k in kinds)
+    return DbtResult(bool(outcome.success), results, failures, n_models, n_tests, outcome.result if arguments[0] == "parse" else None)
 
 
 def _sentence(result: Any) -> str:

@@ -99,13 +99,23 @@ def _write_tables(home: Home, fresh: Path) -> tuple[dict[str, dict[str, Any]], S
 
 
 def _write_table(con: DuckDBPyConnection, name: str, relation: str, parquet: Path) -> dict[str, Any]:
-    """Rows sorted by all columns, so that equal content gives equal bytes."""
-    ddl = con.execute(
-        "select sql from duckdb_tables() where database_name = 'build' and schema_name = 'marts' and table_name = ?", [name]).fetchone()[0]
+    """Rows sorted by the key (without one, by all columns), so that equal content gives equal bytes.
+
+    The key is added to the filled table: kept up row by row it takes a third of the time of a publication.
+    """
+    where = "where database_name = 'build' and schema_name = 'marts' and table_name = ?"
+    ddl = con.execute(f"select sql from duckdb_tables() {where}", [name]).fetchone()[0]
+    key = con.execute(f"select constraint_text, constraint_column_names from duckdb_constraints() {where} and constraint_type = 'PRIMARY KEY'",
+                      [name]).fetchone()
     table = f"px.marts.{identifier(name)}"
+    if key:
+        ddl = ddl.replace(f", {key[0]}", "", 1)
     con.execute(ddl.replace(ddl[: ddl.index("(")], f"create table {table}", 1))
-    con.execute(f"insert into {table} select * from {relation} order by all").fetchall()
+    order = ", ".join(map(identifier, key[1])) if key else "all"
+    con.execute(f"insert into {table} select * from {relation} order by {order}").fetchall()
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
+    if key:
+        con.execute(f"alter table {table} add primary key ({order})")
     n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
     return {"n_rows": n_rows, "sha256": _sha256(parquet)}
 
