@@ -7,6 +7,7 @@ Does not belong here: what the page shows (definitions.py).
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,9 @@ def run_ui(home: Home, port: int = 3000) -> None:
     prepare_instance(home)
     os.chdir(Path(__file__).parents[1])  # Python looks for modules where it is started; nobody's folder may stand in for them
     print(f"Dagster for {home.root}: http://{ADDRESS}:{port} (stop with Ctrl-C)", flush=True)
+    # Started with & in a script, this process ignores Ctrl-C, and what it becomes would too.
+    for name in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_DFL)
     os.execve(sys.executable, ui_command(port), ui_environment(home))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -23,3 +27,13 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path) -> None:
         other.listen()
         with pytest.raises(PortTaken, match="--port"):
             run_ui(Home(tmp_path / "home"), other.getsockname()[1])
+
+
+def test_the_page_can_be_stopped_where_a_script_started_it_in_the_background(tmp_path) -> None:
+    """A shell starts `command &` with Ctrl-C ignored; what replaces this process would inherit that."""
+    shows = "import signal; print([signal.getsignal(s) is signal.SIG_IGN for s in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)])"
+    script = (f"import os, sys; from pathlib import Path; from ingestion.home import Home; from orchestration import ui\n"
+              f"ui.ui_command = lambda port: [sys.executable, '-c', {shows!r}]\nui.run_ui(Home(Path({str(tmp_path / 'home')!r})), 0)")
+    ignoring = lambda: [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)]  # noqa: E731
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, preexec_fn=ignoring, env=os.environ)
+    assert done.stdout.splitlines()[-1] == "[False, False, False]", done.stderr
