@@ -8,6 +8,9 @@ import numpy as np
 from methods.control import control_chart
 
 OPTIONS = ("chart", "kind", "rules", "direction", "scale", "every", "screen_mr", "laney_floor", "is_value")
+# Charts of nothing have the columns of charts: a warehouse may have no KPI value yet.
+_NO_SETTING = {"setting": 0, "chart": "run", "kind": "rate", "rules": "anhoej", "direction": "increase", "scale": 1.0, "every": "month",
+               "screen_mr": True, "laney_floor": False, "is_value": True}
 _MARKS = ("is_frozen", "is_new_part", "is_left_out")
 
 
@@ -26,7 +29,7 @@ def charts_by_setting(points, settings, *, series="series", period="period"):
     if order is not None:
         points, which = points.take(pa.array(order)), which[order]
     tables = []
-    for setting in sorted(settings, key=lambda one: one["setting"]):
+    for setting in sorted(settings or [_NO_SETTING], key=lambda one: one["setting"]):
         number = setting["setting"]
         start, end = np.searchsorted(which, [number, number + 1])
         mine = points.slice(start, end - start)
@@ -39,4 +42,4 @@ def charts_by_setting(points, settings, *, series="series", period="period"):
         except ValueError as error:
             raise ValueError(f"setting {options}: {error}") from None
         tables.append(found.add_column(0, "setting", pa.array(np.full(len(found), number, np.int32))))
-    return pa.concat_tables(tables, promote_options="none") if tables else None
+    return pa.concat_tables(tables, promote_options="none")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingestion.readers import Refused
@@ -45,11 +46,21 @@ def parse_path(name: str) -> FieldPath:
                      int(found["sub"]) if found["sub"] else None)
 
 
-@dataclass(frozen=True)
-class Header:
-    """The separators of one message and its encoding."""
+@lru_cache(maxsize=64)
+def _marks(start: bytes) -> str:
+    """Field separator and encoding characters. MSH-2 may leave out the last ones when the sender uses none of them."""
+    marks = start.decode("latin-1")
+    marks += _STANDARD[len(marks):] if len(marks) > 1 else ""
+    if len(marks) < 5 or len(set(marks)) < 5 or any(mark.isalnum() or mark.isspace() for mark in marks):
+        raise BadHeader
+    return marks
 
-    raw: bytes
+
+@dataclass
+class Header:
+    """The separators of one message, its encoding and its own fields."""
+
+    parts: list[bytes]
     encoding: str
     field: bytes
     component: str
@@ -60,31 +71,38 @@ class Header:
     @classmethod
     def of(cls, msh: bytes, encoding: str) -> Header:
         """From MSH-1 and MSH-2. Raises BadHeader when they are missing or not distinct."""
-        # MSH-2 may leave out the last marks when the sender uses none of them, or add a fifth (truncation, 2.7).
-        marks = (msh[3:4] + msh[4:].split(msh[3:4])[0][:4] if len(msh) > 4 else b"").decode("latin-1")
-        marks += _STANDARD[len(marks):] if len(marks) > 1 else ""
-        if len(marks) < 5 or len(set(marks)) < 5 or any(mark.isalnum() or mark.isspace() for mark in marks):
+        if len(msh) < 5:
             raise BadHeader
-        parts = msh.split(marks[0].encode("latin-1"))
+        parts = msh.split(msh[3:4])
+        marks = _marks(msh[3:4] + parts[1][:4])
         said = parts[17].decode("latin-1").split(marks[2])[0].strip().upper() if len(parts) > 17 else ""
-        return cls(msh, _CHARACTER_SETS.get(said, encoding), marks[0].encode("latin-1"), *marks[1:4], marks[4])
+        return cls(parts, _CHARACTER_SETS.get(said, encoding), marks[0].encode("latin-1"), *marks[1:4], marks[4])
 
     def message_type(self) -> str | None:
         """MSH-9.1, for example ADT."""
-        return self.value({b"MSH": self.raw}, FieldPath(b"MSH", 9, 1, (1,), None), 1)
+        return self.value({b"MSH": self.parts}, FieldPath(b"MSH", 9, 1, (1,), None), 1)
 
-    def value(self, segments: dict[bytes, bytes], path: FieldPath, group_number: int) -> str | None:
-        """The text of a field or of its components joined with ^; None when absent or explicitly null ("")."""
+    def value(self, segments: dict[bytes, list[bytes]], path: FieldPath, group_number: int) -> str | None:
+        """The text of a field or of its components joined with ^; None when absent or explicitly null ("").
+
+        `segments` are the fields of each segment, split at the field separator.
+        """
         if not path.segment:
             return str(group_number)
-        fields = segments.get(path.segment, b"").split(self.field)
+        fields = segments.get(path.segment, ())
         index = path.field - (path.segment == b"MSH")  # MSH-1 is the separator itself
         if index >= len(fields) or not fields[index]:
             return None
-        repetitions = fields[index].decode(self.encoding).split(self.repetition)
-        if path.repetition > len(repetitions):
-            return None
-        return self._component(repetitions[path.repetition - 1], path)
+        text = fields[index].decode(self.encoding)
+        if self.repetition in text or path.repetition > 1:
+            repetitions = text.split(self.repetition)
+            if path.repetition > len(repetitions):
+                return None
+            text = repetitions[path.repetition - 1]
+        if path.components == (1,) and path.sub is None and self.escape not in text:  # nearly every field that is asked for
+            text = text.partition(self.component)[0]
+            return text if text not in ("", '""') else None
+        return self._component(text, path)
 
     def _component(self, text: str, path: FieldPath) -> str | None:
         components = text.split(self.component)
