@@ -89,7 +89,11 @@ severity as (
         select
             s.feed, s.case_id, m.scheme_id, max(m.level) as severity_level,
             row_number() over (partition by s.feed, s.case_id order by m.scheme_id) as nth
-        from {{ ref('complaint_subject') }} as s
+        from (
+            select feed, case_id, severity_text from {{ ref('complaint_subject') }}
+            union
+            select feed, case_id, severity_text from {{ ref('current_complaint') }}
+        ) as s
         inner join {{ ref('complaint_word_map') }} as m
             on m.feed = s.feed and m.dimension = 'severity' and m.source_text = s.severity_text and m.is_primary and m.is_mapped
         group by s.feed, s.case_id, m.scheme_id

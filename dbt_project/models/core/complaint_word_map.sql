@@ -26,6 +26,9 @@ used as (
     union
     select feed, 'severity', severity_text, '' from {{ ref('complaint_subject') }} where severity_text is not null
     union
+    -- Where subjects come in a file of their own, the severity may stand on the case alone.
+    select feed, 'severity', severity_text, '' from {{ ref('current_complaint') }} where severity_text is not null
+    union
     select feed, 'stage', stage_text, '' from {{ ref('complaint_subject') }} where stage_text is not null
     union
     select feed, 'stage', stage_text, '' from coded where stage_text is not null
