@@ -12,6 +12,7 @@ what is counted are the rows of its parents, written as the column (rows).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,6 +109,8 @@ def _add_feed(lineage: Lineage, feed: Feed) -> None:
             add(f"{name}_length", headers)
         if spec.missing:
             add(f"{name}_reason", headers)
+    for name in re.compile(feed.from_file_name or "").groupindex:
+        add(name, [("ledger.delivery", "file_name")])
     for constant in feed.constants:
         add(constant, [(f"definition.feed {feed.feed}", constant)])
     if feed.items:
