@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestration.ahead import HeadStart
 
 
-_PARTS = ("loading", "landing", "conforming", "expectations", "preparing", "dbt", "reporting", "publishing")
+_PARTS = ("loading", "landing", "conforming", "expectations", "preparing", "dbt", "reporting", "lineage", "publishing", "history")  # history is a part of publishing
 
 
 @dataclass

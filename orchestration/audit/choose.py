@@ -62,13 +62,13 @@ def _by_place(con: DuckDBPyConnection, wanted: Wanted) -> dict[str, Any]:
     kpi_id = resolve_kpi(con, wanted.kpi)
     level = wanted.level or _level(con, kpi_id, wanted)
     grain, end_on = resolve_period(con, kpi_id, level, wanted.period, wanted.window)
-    conditions, values = ["kpi_id = ?", "level = ?", "period_grain = ?", "period_end_on = ?"], [kpi_id, level, grain, end_on]
+    conditions, values = ["segment_type = 'all'", "kpi_id = ?", "level = ?", "period_grain = ?", "period_end_on = ?"], [kpi_id, level, grain, end_on]
     for column, value in (("facility_id", wanted.facility), ("unit_id", wanted.unit), ("service_line", wanted.service_line)):
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(value)
     found = _rows(con, " and ".join(conditions), values)
-    if not found and not _rows(con, " and ".join(conditions[:4]), values[:4]):
+    if not found and not _rows(con, " and ".join(conditions[:5]), values[:4]):
         raise NoSuchRow(_never_published(con, kpi_id, f"{grain.replace('_', ' ')} ending {end_on} at level {level}"))
     if not found:
         place = ", ".join(str(value) for value in values[4:])

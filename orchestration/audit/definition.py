@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from ingestion.ledger import Ledger
 from orchestration.audit.record import DEFINITIONS, definition_text
 from orchestration.build_input import DBT_SOURCE, ROOT
 from orchestration.definitions_data import Kpi, Measure, load
+from orchestration.definitions_data.tables import own_definition_folders
 
 INTERVALS = {
     "wilson": "Wilson score interval, 95 %", "phe": "Byar's or exact Poisson limits by the number of events (the PHE rule), 95 %",
@@ -43,7 +43,7 @@ class Explanation:
 
 def explain(home: Home, name: str) -> Explanation:
     """The definition as it stands in the project. Raises UsageError for a name nobody knows, DefinitionError for a fault."""
-    measures, kpis = load(DBT_SOURCE, _own_definitions())
+    measures, kpis = load(DBT_SOURCE, own_definition_folders())
     kpi = kpis.get(name) or next((one for one in kpis.values() if one.measure_id == name), None)
     if kpi is None:
         near = [one for one in kpis if name in one] or difflib.get_close_matches(name, kpis, 5)
@@ -57,10 +57,6 @@ def explain(home: Home, name: str) -> Explanation:
     found.places = _places(kpi, measure)
     found.versions = _versions(home, [path for path in (measure.path, kpi.path) if path])
     return found
-
-
-def _own_definitions() -> list[Path]:
-    return [Path(part) for part in os.environ.get("PXW_DEFINITIONS", "").split(os.pathsep) if part]
 
 
 def _what(kpi: Kpi, measure: Measure) -> list[str]:
