@@ -31,3 +31,10 @@ case when {{ c }} < 10 then {{ garwood }}.lower when {{ c }} >= 10 then {{ byar_
 {% macro phe_count_upper(c, garwood) -%}
 case when {{ c }} < 10 then {{ garwood }}.upper when {{ c }} >= 10 then {{ byar_upper(c) }} end
 {%- endmacro %}
+
+{# Newcombe's interval of a difference of two independent proportions (0 to 1) p1 - p2, from their Wilson limits
+   (Newcombe 1998, method 10). `side` is -1 or 1. #}
+{% macro newcombe(p1, low1, high1, p2, low2, high2, side) -%}
+({{ p1 }} - {{ p2 }} {{ '-' if side < 0 else '+' }} sqrt(
+    {% if side < 0 %}power({{ p1 }} - {{ low1 }}, 2) + power({{ high2 }} - {{ p2 }}, 2){% else %}power({{ high1 }} - {{ p1 }}, 2) + power({{ p2 }} - {{ low2 }}, 2){% endif %}))
+{%- endmacro %}

@@ -13,6 +13,7 @@
     'severity_band': ['severity_scheme_id', 'severity_level'],
     'footnote': ['file_family', 'footnote_code'],
     'garwood_limit': ['confidence', 'n_events'],
+    'hvbp_standard': ['fiscal_year', 'dimension'],
     'minimum_n_policy': ['family', 'below_n'],
     'segment': ['segment_type'],
     'segment_value': ['family', 'segment_type', 'column_name', 'codes'],

@@ -31,6 +31,7 @@ KEYS = {
     "instrument": ("instrument_id",),
     "instrument_item": ("instrument_id", "item_code"),
     "item_extra_code": ("item_code", "code"),
+    "hvbp_standard": ("fiscal_year", "dimension"),
     "minimum_n_policy": ("family", "below_n"),
     "segment": ("segment_type",),
     "segment_value": ("family", "segment_type", "column_name", "codes"),

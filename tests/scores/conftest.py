@@ -36,7 +36,10 @@ def feeds() -> list[Feed]:
              items={"family": family, "generations": [{"id": "any", "columns": {}}]})
         for family, program in FAMILIES.items()
     ]  # fmt: skip
-    return [*found, feed("org", "org_unit", list(KINDS["org_unit"]))]
+    benchmark = [name for name in KINDS["benchmark"]]
+    return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["public_measure_id", "edition", "position"]),
+            feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id"]),
+            feed("ssm", "score", list(KINDS["score"]), business_key=["entity_code", "public_measure_id", "edition"])]
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,7 @@ def deliver(given: Input) -> None:
     _hcahps(given)
     _clinic(given)
     _vendor(given)
+    _published(given)
 
 
 def _org(given: Input) -> None:
@@ -137,6 +141,25 @@ def _vendor(given: Input) -> None:
     given.delivery("nps_survey", "2025-03-05", [survey("nps", n, "2025-02-03", nps_recommend=a) for n, a in enumerate([10, 9, 9, 8, 7, 6, 0, -1])])
     given.delivery("fft_survey", "2025-03-05", [survey("fft", n, "2025-02-03", fft_experience=a) for n, a in enumerate([1, 1, 2, 2, 3, 5, 6])])
     given.delivery("review_survey", "2025-03-05", [survey("review", n, "2025-02-03", review_rating=a) for n, a in enumerate([5, 4, 1])])
+
+
+def _published(given: Input) -> None:
+    """Averages, percentiles of one of our measures, and vendor scores beside the deciles of two editions."""
+    cahps_1_2025 = {10: 77.78, 20: 80.16, 30: 81.62, 40: 82.81, 50: 83.90, 60: 84.75, 70: 85.85, 80: 87.11, 90: 88.45, 99: 99}
+    points = [{"benchmark_source": "QPP", "public_measure_id": "CAHPS_1", "edition": "2025", "position_kind": "percentile", "position": p, "value": v}
+              for p, v in cahps_1_2025.items()]
+    points += [{"benchmark_source": "QPP", "public_measure_id": "CAHPS_1", "edition": "2019", "position_kind": "decile", "position": d, "value": 40.0 + 4 * d}
+               for d in range(1, 11)]
+    points += [{"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_linear_mean", "edition": "2024", "peer_group": "small", "position_kind": "percentile",
+                "position": p, "value": 10.0 + p, "valid_from_on": day("2024-01-01")} for p in (10, 25, 50, 75, 90)]
+    given.delivery("qpp", "2025-01-15", points)
+    given.delivery("averages", "2025-01-15", [
+        {"benchmark_source": "CMS", "geography_level": "national", "geography_code": "US", "public_measure_id": "H_HSP_RATING_9_10", "value": 70.0,
+         "period_start_on": day("2023-07-01"), "period_end_on": day("2024-06-30")}])
+    scores = [("P1", "2025", 84.75), ("P2", "2025", 77.0), ("P3", "2025", 90.0), ("P4", "2019", 60.0), ("P5", "2024", 80.0), ("P6", "2025", None)]
+    given.delivery("ssm", "2025-06-15", [
+        {"score_source": "vendor", "entity_code": code, "entity_level": "practice", "public_measure_id": "CAHPS_1", "edition": edition,
+         "period_start_on": day(f"{edition}-01-01"), "value": value, "value_reason": None if value else "TOO_FEW"} for code, edition, value in scores])
 
 
 @pytest.fixture(scope="session")

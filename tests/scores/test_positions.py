@@ -1,0 +1,96 @@
+"""Where scores stand: gaps between groups, benchmarks, vendor scores, Value-Based Purchasing."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.dbt.warehouse import Warehouse
+
+
+def _wilson(p: float, n: int) -> tuple[float, float]:
+    z2 = 1.959963984540054**2
+    a, b, c = 1 + z2 / n, -(2 * p + z2 / n), p * p
+    root = math.sqrt(max(0.0, b * b - 4 * a * c))
+    return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
+def test_gaps_and_their_intervals(scores: Warehouse) -> None:
+    rows = scores.rows("select * from marts.equity_gap where level = 'facility' and instrument_family = 'hcahps'")
+    seen = set()
+    for row in rows:
+        if row["gap"] is None:
+            assert row["reason"] and row["gap_ci_low"] is None
+            continue
+        p1, p2 = row["score"] / 100, row["reference_score"] / 100
+        (l1, u1), (l2, u2) = _wilson(p1, row["n"]), _wilson(p2, row["reference_n"])
+        assert row["gap"] == pytest.approx(100 * (p1 - p2), abs=1e-9)
+        assert row["gap_ci_low"] == pytest.approx(100 * (p1 - p2 - math.sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2)), abs=1e-7)
+        assert row["gap_ci_high"] == pytest.approx(100 * (p1 - p2 + math.sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2)), abs=1e-7)
+        assert row["linear_gap_ci_low"] < row["linear_gap"] < row["linear_gap_ci_high"]
+        assert min(row["n"], row["reference_n"]) >= 25
+        seen.add(row["segment_type"])
+    assert {"sex", "language", "payer", "service_line"} <= seen
+    assert {"REFERENCE_GROUP", "BELOW_MINIMUM"} <= {row["reason"] for row in rows}
+
+
+def test_newcombe_of_a_published_example(scores: Warehouse) -> None:
+    """56/70 against 48/80: Newcombe 1998, method 10, gives 0.0524 to 0.3339."""
+    (l1, u1), (l2, u2) = _wilson(56 / 70, 70), _wilson(48 / 80, 80)
+    low = 0.2 - math.sqrt((0.8 - l1) ** 2 + (u2 - 0.6) ** 2)
+    high = 0.2 + math.sqrt((u1 - 0.8) ** 2 + (0.6 - l2) ** 2)
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_vendor_scores_take_the_decile_of_their_own_year(scores: Warehouse) -> None:
+    found = {row["entity_code"]: (row["decile"], row["percentile_band"], row["reason"]) for row in scores.rows("select * from marts.ssm_position")}
+    assert found == {
+        "P1": (7, "60 to under 70", None),  # exactly p60: ties go up
+        "P2": (1, "under 10", None),
+        "P3": (10, "90 or over", None),  # the placeholder 99 is no percentile
+        "P4": (5, "40 to under 50", None),
+        "P5": (None, None, "NO_BENCHMARK_OF_EDITION"),  # another year's benchmark is not used
+        "P6": (None, None, "TOO_FEW"),
+    }
+
+
+def test_positions_by_interpolation_only_when_there_are_enough(scores: Warehouse) -> None:
+    rows = scores.rows("select * from marts.benchmark_position where benchmark_source = 'own'")
+    for row in rows:
+        if row["facility_id"] == "F3":
+            assert row["percentile"] is None and row["reason"] in ("BELOW_MINIMUM", "WINDOW_INCOMPLETE", "DEFINITION_CHANGED")
+            continue
+        score = row["score"]
+        if row["reason"] is None:
+            assert row["percentile"] == pytest.approx(min(score - 10, 90), abs=1e-9)  # the points lie on a line
+        elif row["reason"] == "BELOW_LOWEST_POINT":
+            assert score < 20 and row["percentile"] is None
+    assert {row["reason"] for row in rows} >= {None, "BELOW_MINIMUM", "BELOW_LOWEST_POINT"}
+    average = scores.rows("select * from marts.benchmark_position where benchmark_source = 'CMS' and facility_id = 'F1' and reason is null")
+    assert average and all(row["difference"] == pytest.approx(row["score"] - 70) for row in average)
+
+
+def test_purchasing_points_follow_the_function_and_the_standards(scores: Warehouse, shared: Path) -> None:
+    from methods.hvbp import score_hospitals
+
+    rows = scores.rows("select * from marts.hvbp_points where facility_id = 'F1' and period_start_on = '2024-01-01' order by dimension")
+    assert len(rows) == 8
+    given = {name: [[row[name] if row[name] is not None else math.nan for row in rows]] for name in ("performance", "baseline", "floor", "threshold", "benchmark")}
+    points = score_hospitals(**given)
+    for position, row in enumerate(rows):
+        assert (row["achievement_points"], row["dimension_points"]) == (points["achievement"][0, position], points["dimension"][0, position])
+        assert row["improvement_points"] is None and row["domain_points"] == points["domain"][0]  # there are no four quarters before
+    clean, quiet = (scores.row(f"select top_box_pct as p from marts.survey_score where score_key = 'hcahps_{name}:raw:discharge:rolling_4_quarters:2024-01-01:facility:F1:all'")["p"]
+                    for name in ("cleanliness", "quietness"))
+    (row,) = [row for row in rows if row["dimension"].startswith("Cleanliness")]
+    assert row["performance"] == pytest.approx((clean + quiet) / 2)
+    with (shared / "reference" / "codes" / "hvbp_fy2024_standards.csv").open(newline="") as handle:
+        theirs = {r["dimension"].lower(): (float(r["floor"]), float(r["achievement_threshold"]), float(r["benchmark"])) for r in csv.DictReader(handle)}
+    assert {row["dimension"].lower(): (row["floor"], row["threshold"], row["benchmark"]) for row in rows} == theirs
+    later = scores.rows("select distinct reason, domain_points from marts.hvbp_points where period_start_on = '2025-01-01' and facility_id = 'F1'")
+    assert {row["reason"] for row in later} == {"DIMENSION_MISSING", "OTHER_DIMENSION_MISSING"} and {row["domain_points"] for row in later} == {None}
+    small = scores.rows("select distinct reason from marts.hvbp_points where facility_id = 'F3' and period_start_on = '2024-01-01'")
+    assert small == [{"reason": "BELOW_MINIMUM"}]
