@@ -47,9 +47,9 @@ EXTRA_TYPES = frozenset({
 # Columns in which a delivery names the facilities it speaks of: deliveries about other facilities are no measure for it.
 _PLACE_COLUMN = {"survey": "facility_code", "complaint": "facility_code", "encounter_count": "facility_code",
                  "encounter": "facility_code", "encounter_event": "facility_code", "benchmark": "geography_level",
-                 "answer_count": "facility_code"}
+                 "answer_count": "facility_code", "metric": "facility_code"}
 _EVENT_COLUMN = {"survey": "discharge_on", "complaint": "received_on", "encounter_count": "period_start_on",
-                 "encounter": "start_on", "encounter_event": "event_on", "answer_count": "period_start_on"}
+                 "encounter": "start_on", "encounter_event": "event_on", "answer_count": "period_start_on", "metric": "period_start_on"}
 
 
 class SettingsError(DefinitionError):

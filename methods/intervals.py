@@ -1,4 +1,4 @@
-"""Rates and their confidence intervals: exact Poisson, Byar, the PHE rule, Wilson, exact binomial, ratio of two rates.
+"""Rates and their confidence intervals: exact Poisson, Byar, the PHE rule, Wilson, exact binomial, ratio of two rates, differences.
 
 Belongs here: closed formulas over arrays of counts. Does not belong here: which KPI uses which interval, adjusted scores.
 
@@ -6,7 +6,7 @@ Every function takes numbers or arrays that broadcast together and returns float
 give null. ValueError for negative counts, a numerator above its denominator where it is a proportion, or a confidence outside
 0..1. Intervals are (lower, upper) in events per opportunity; `per` multiplies for display (1,000 for complaint rates).
 Sources: Garwood 1936; Breslow and Day 1987 (Byar); Wilson 1927; Clopper and Pearson 1934; public-health practice (PHE) for the
-choice between Garwood and Byar.
+choice between Garwood and Byar; Newcombe 1998; Welch 1947.
 """
 import numpy as np
 
@@ -97,6 +97,35 @@ def rate_ratio(count_1, denominator_1, count_2, denominator_2, confidence=0.95):
         lower = np.where(nothing, 0.0, low / (1 - low) * n2 / n1)
         upper = np.where(nothing, np.inf, high / (1 - high) * n2 / n1)
     return ratio, lower, upper, binomial_p(c1, c1 + c2, n1 / (n1 + n2))
+
+
+def share_difference(count_1, denominator_1, count_2, denominator_2, confidence=0.95):
+    """Difference of two proportions, first minus second, with Newcombe's hybrid score interval (1998, method 10: from Wilson's limits).
+
+    Returns difference, lower, upper; null where a denominator is missing or 0.
+    """
+    x1, n1 = _proportion(count_1, denominator_1)
+    x2, n2 = _proportion(count_2, denominator_2)
+    (low1, high1), (low2, high2) = wilson(x1, n1, confidence), wilson(x2, n2, confidence)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p1, p2 = x1 / n1, x2 / n2
+        difference = p1 - p2
+        return (difference, difference - np.sqrt((p1 - low1) ** 2 + (high2 - p2) ** 2),
+                difference + np.sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2))
+
+
+def mean_difference(mean_1, variance_1, n_1, mean_2, variance_2, n_2, confidence=0.95):
+    """Difference of two means, first minus second, with Welch's interval (1947; degrees of freedom by Satterthwaite).
+
+    variance: sample variances with n - 1; below two values on a side, or without any scatter, the interval is null.
+    """
+    from scipy.special import stdtrit
+    m1, v1, n1, m2, v2, n2 = np.broadcast_arrays(*(np.asarray(values, float) for values in (mean_1, variance_1, n_1, mean_2, variance_2, n_2)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        s1, s2 = v1 / n1, v2 / n2
+        freedom = (s1 + s2) ** 2 / (s1 ** 2 / (n1 - 1) + s2 ** 2 / (n2 - 1))
+        half = np.where((n1 > 1) & (n2 > 1) & (s1 + s2 > 0), stdtrit(freedom, 1 - _tail(confidence)) * np.sqrt(s1 + s2), np.nan)
+        return m1 - m2, m1 - m2 - half, m1 - m2 + half
 
 
 def binomial_p(count, trials, probability):

@@ -81,6 +81,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
     with duckdb.connect() as con:
         _write_catalogue(con, deliveries, feeds, fresh)
         _write_run(con, plan, fresh)
+        _write_open_alerts(con, home, as_of, fresh)
         write_encounter_settings(con, load_settings(home).encounters, fresh)
     write_definitions(DBT_SOURCE, fresh / "definitions", own_definition_folders())
     shutil.rmtree(home.input, ignore_errors=True)
@@ -155,3 +156,15 @@ def _write_run(con: DuckDBPyConnection, plan: BuildPlan, fresh: Path) -> None:
     con.execute("create table run as select ?::varchar as run_id, ?::varchar as code_version, ?::date as as_of_on",
                 [plan.run_id, code_version(), plan.as_of])
     con.execute(f"copy run to {literal(str(fresh / 'run.parquet'))} (format parquet)")
+
+
+def _write_open_alerts(con: DuckDBPyConnection, home: Home, as_of: date | None, fresh: Path) -> None:
+    """Ids that the ledger keeps for events that last. Not part of the fingerprint: they name events, they make none."""
+    from ingestion.ledger import Ledger
+    from orchestration.alert_state import open_alerts
+
+    con.execute("create table alert_open (subject_id varchar, alert_id varchar, first_seen_on date)")
+    rows = [(subject, one["alert_id"], one["first_seen_on"]) for subject, one in sorted(open_alerts(Ledger(home.ledger), as_of).items())]
+    if rows:
+        con.executemany("insert into alert_open values (?, ?, ?)", rows)
+    con.execute(f"copy alert_open to {literal(str(fresh / 'alert_open.parquet'))} (format parquet)")

@@ -16,6 +16,8 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from orchestration.alerts_command import alerts
+from orchestration.chart_command import chart
 from orchestration.as_of_command import as_of
 from orchestration.explain_command import explain
 from orchestration.report_command import audit
@@ -162,6 +164,8 @@ def ui(port: int) -> None:
 
 main.add_command(as_of)
 main.add_command(audit)
+main.add_command(alerts)
+main.add_command(chart)
 main.add_command(explain)
 main.add_command(restatements)
 main.add_command(score)

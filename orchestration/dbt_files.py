@@ -138,6 +138,7 @@ def sources_yml(feeds: Iterable[Feed], items: Families) -> str:
     raw = [{"name": f.feed, "description": f"{f.label}: every delivered row", "columns": _columns(_raw_columns(f, items))} for f in feeds]
     texts = [{"name": f.feed, "description": f"Free text of {f.label}"} for f in feeds if has_free_text(f)]
     catalogue = {"delivery": "Every delivery known to the ledger, with its state", "feed": "The feeds", "run": "The run that builds; one row",
+                 "alert_open": "Alerts that were open at the last publication, from the ledger",
                  **ENCOUNTER_TABLES}
     sources = [
         _source("raw", f"read_parquet('{_INPUT}/{{name}}/*.parquet')", raw),

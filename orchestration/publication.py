@@ -10,7 +10,7 @@ import dagster as dg
 
 from ingestion.home import Home
 from ingestion.sql import identifier
-from orchestration import built
+from orchestration import alerts, built
 from orchestration.audit.history import FILLED_AT_PUBLICATION
 from orchestration.dbt_assets import POOL
 from orchestration.publish import PublishReport, publish
@@ -38,6 +38,8 @@ def published_asset(marts: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         say(f"published {len(report.tables)} marts as {report.run_id}")
         for line in report.suppression.lines():
             say(line)
+        if built.kept_plan(home).as_of is None:     # what was open on another day needs nobody now
+            alerts.after_run(home, say)
         return dg.MaterializeResult(
             PUBLISHED, metadata=_metadata(report), data_version=dg.DataVersion(report.run_id), check_results=[_check(home, report)],
         )

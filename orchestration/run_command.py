@@ -16,7 +16,7 @@ import click
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from ingestion.sources import safe_url
-from orchestration import pipeline
+from orchestration import alerts, pipeline
 from orchestration.ahead import HeadStart
 from orchestration.build_input import plan_build
 from orchestration.settings import inboxes as settled_inboxes
@@ -40,6 +40,7 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         if not force and not _is_due(home, inboxes, feeds, as_of):
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
             _report(home, feeds, inboxes)
+            alerts.send_waiting(home, click.echo)
             return 0
         tell = _progress(started)
         tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")

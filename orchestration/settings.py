@@ -17,6 +17,7 @@ from ingestion.feed import Strict
 from ingestion.home import Home
 from ingestion.sources import SourceError
 from ingestion.strict_yaml import load_model
+from orchestration.alert_settings import AlertSettings
 from orchestration.encounter_settings import EncounterSettings
 
 
@@ -39,6 +40,7 @@ class Settings(Strict):
     lineage: LineageSettings = Field(default_factory=LineageSettings)
     encounters: EncounterSettings = Field(default_factory=EncounterSettings)
     small_cells: SmallCells | None = None
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
 
 
 def load_settings(home: Home) -> Settings:

@@ -30,8 +30,8 @@ def show(home: Home, kpi: str, level: str, period: str | None, window: str | Non
         with open_marts(home) as con:
             found = find(published_kpis(con), kpi)
             _check_question(found, level, facility, unit)
-            facility_id = _facility(con, facility) if facility else None
-            unit_id = _unit(con, facility_id, unit) if unit else None
+            facility_id = resolve_facility(con, facility) if facility else None
+            unit_id = resolve_unit(con, facility_id, unit) if unit else None
             grain, end_on = resolve_period(con, found.kpi_id, level, period, window)
             rows = _rows(con, found.kpi_id, level, grain, end_on, facility_id, unit_id)
             missing = "" if rows else _why_empty(con, found.kpi_id, level, grain, end_on, facility_id, unit_id)
@@ -66,11 +66,11 @@ def _check_question(kpi: KpiName, level: str, facility: str | None, unit: str | 
         raise click.UsageError(f"--unit narrows units, and --level is {level}: add --level unit")
 
 
-def _facility(con: Any, wanted: str) -> str:
+def resolve_facility(con: Any, wanted: str) -> str:
     return _one("facility", wanted, con.execute("select facility_id, facility_name from marts.dim_facility order by 1").fetchall())
 
 
-def _unit(con: Any, facility_id: str | None, wanted: str) -> str:
+def resolve_unit(con: Any, facility_id: str | None, wanted: str) -> str:
     rows = con.execute("select distinct unit_id, unit_name from marts.dim_unit where ? is null or facility_id = ? order by 1", [facility_id, facility_id]).fetchall()
     return _one("unit", wanted, rows)
 

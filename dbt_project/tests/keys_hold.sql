@@ -28,6 +28,8 @@ used as (
     select 'fct_encounter', unit_key from {{ ref('fct_encounter') }}
     union
     select 'measure_month', unit_key from {{ ref('measure_month') }}
+    union
+    select 'fct_metric', unit_key from {{ ref('fct_metric') }}
 )
 
 select what, 'repeated key' as fault, n::varchar as detail from repeated where n > 0

@@ -18,6 +18,7 @@ from ingestion.kinds.complaint import (
     TIMELINESS_RULE,
 )
 from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT, ENCOUNTER_EVENT
+from ingestion.kinds.improvement import INITIATIVE, METRIC
 from ingestion.kinds.reference import BENCHMARK, ORG_UNIT, SCORE
 from ingestion.kinds.survey import ANSWER_COUNT, SURVEY
 
@@ -40,12 +41,14 @@ KINDS: dict[str, Columns] = {
     "benchmark": BENCHMARK,
     "answer_count": ANSWER_COUNT,
     "score": SCORE,
+    "metric": METRIC,
+    "initiative": INITIATIVE,
 }
 
 # The date on which what a row tells of happened; by it a dated code list is chosen where a feed names no other date.
 EVENT_DATE = {
     "survey": "discharge_on", "complaint": "event_on", "encounter_count": "period_start_on", "benchmark": "period_start_on",
-    "answer_count": "period_start_on", "score": "period_start_on",
+    "answer_count": "period_start_on", "score": "period_start_on", "metric": "period_start_on", "initiative": "start_on",
 }
 
 PROVENANCE: Columns = {

@@ -25,7 +25,7 @@ def write_samples(out_dir: Path, scale: str, seed: int, progress: Callable[[str]
     """
     import duckdb
 
-    from ingestion.samples import complaints, encounters, organisation, survey_xml, surveys, visits, volumes, workbook
+    from ingestion.samples import complaints, encounters, improvement, organisation, survey_xml, surveys, visits, volumes, workbook
 
     if scale not in SCALES:
         raise ValueError(f"there is no scale '{scale}'; choose {', '.join(SCALES)}")
@@ -44,6 +44,8 @@ def write_samples(out_dir: Path, scale: str, seed: int, progress: Callable[[str]
         complaints.write(inbox, con, size, seed)
         survey_xml.write(inbox, con, size, seed)
         surveys.write(inbox, con, size, seed)
+        improvement.write_metrics(inbox, size, places, seed)
+        improvement.write_initiatives(inbox, size, places)
     return inbox.files
 
 

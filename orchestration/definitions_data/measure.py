@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 # Said about the number, not part of it: a new wording is no new definition.
-_NOT_HASHED = {"label", "note", "standing", "breaks", "examples", "path"}
+_NOT_HASHED = {"label", "note", "standing", "breaks", "is_outcome", "examples", "path"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Measure:
     valid_to_on: date | None = None
     note: str | None = None
     breaks: tuple[tuple[date, str], ...] = ()
+    is_outcome: bool = False
     weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numerator_groups: tuple[str, ...] = ()

@@ -102,6 +102,7 @@ class AnswersFile(MeasureFile):
     source: Literal["answers"] = "answers"
     instrument: str
     items: list[str] = []
+    is_outcome: bool = False
     scores: list[Score] = []
     weights: dict[str, dict[int, float | None]] = {}
     unit: Literal["percent", "points", "net_points"] | None = None
@@ -175,5 +176,28 @@ class PatientMeansFile(MeasureFile):
     example: Annotated[list[PatientsExample], BeforeValidator(as_list)] = []
 
 
+class MetricExample(Strict):
+    """What one month of one unit delivers, with its value."""
+
+    numerator: float | None = None
+    denominator: Annotated[int, Field(ge=0)] | None = None
+    metric_value: float | None = None
+    value: float | None
+
+
+class MetricsFile(MeasureFile):
+    """A number that others keep and deliver per unit and month, in a feed of kind metric."""
+
+    source: Literal["metrics"]
+    metric: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+    statistic: Literal["proportion", "rate", "mean"]
+    unit: Text | None = None
+    scale_factor: Annotated[float, Field(gt=0)] | None = None
+    direction: Direction
+    standing: Standing = "product-defined"
+    valid: Period | None = None
+    example: Annotated[list[MetricExample], BeforeValidator(as_list)] = []
+
+
 FILES: dict[str, type[MeasureFile]] = {"answers": AnswersFile, "cases": CasesFile, "surveys": SurveysFile,
-                                      "patient_means": PatientMeansFile, "handled_cases": HandledCasesFile}  # fmt: skip
+                                      "patient_means": PatientMeansFile, "handled_cases": HandledCasesFile, "metrics": MetricsFile}  # fmt: skip

@@ -16,13 +16,13 @@ from orchestration.definitions_data.faults import Faults, definition_files
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import FILES, MeasureFile
 from orchestration.definitions_data.patient_measures import of_patient_means
-from orchestration.definitions_data.rate_measures import of_cases, of_handled_cases, of_surveys
+from orchestration.definitions_data.rate_measures import of_cases, of_handled_cases, of_metrics, of_surveys
 from orchestration.definitions_data.scoring import score_example
 
 EXAMPLE_TOLERANCE = 0.00005  # values in examples are written with four decimals
 
 _EXPAND = {"answers": of_answers, "cases": of_cases, "surveys": of_surveys, "patient_means": of_patient_means,
-           "handled_cases": of_handled_cases}
+           "handled_cases": of_handled_cases, "metrics": of_metrics}
 
 
 def load_measures(directory: Path, seeds_dir: Path, extra_dirs: Iterable[Path] = ()) -> dict[str, Measure]:
@@ -79,6 +79,7 @@ def _common(file: MeasureFile, path: Path) -> dict:
         "note": " | ".join(notes) or None,
         "valid_from_on": file.valid.start if file.valid else None,
         "valid_to_on": file.valid.end if file.valid else None,
+        "is_outcome": getattr(file, "is_outcome", False),
         "breaks": tuple((item.start, item.note) for item in file.breaks),
         "path": path,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from orchestration.definitions_data.codebook import Codebook
 from orchestration.definitions_data.faults import Faults
 from orchestration.definitions_data.measure import Example, Measure
-from orchestration.definitions_data.measure_file import CasesFile, HandledCasesFile, SurveysFile
+from orchestration.definitions_data.measure_file import CasesFile, HandledCasesFile, MetricsFile, SurveysFile
 
 _CASE_KINDS = {"all": ("complaint", "grievance", "not_grievance", "undetermined"), "grievance": ("grievance",)}
 _NEVER_COUNTED = "exclude"  # encounter class of contacts that are no encounters
@@ -105,6 +105,38 @@ def of_handled_cases(file: HandledCasesFile, common: dict, codebook: Codebook, f
             numerator_groups=("in_target",),
             denominator_groups=("in_target", "late", "open_past_target"),
             examples=tuple(Example(example.cases, example.value) for example in file.example),
+            **common,
+        )
+    ]
+
+
+# statistic -> unit, scale and interval where the file says nothing else
+_METRICS = {"proportion": ("percent", 100.0, "wilson"), "rate": ("per_1000", 1000.0, "phe"), "mean": (None, 1.0, "none")}
+
+
+def of_metrics(file: MetricsFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
+    """A share, rate or mean of what a feed of kind metric delivers under the file's metric code."""
+    unit, scale, interval = _METRICS[file.statistic]
+    if file.statistic == "mean" and not file.unit:
+        faults.add(("statistic",), "a mean needs a 'unit': percent, points, hours, days, ...")
+    if file.statistic == "proportion" and (file.unit, file.scale_factor) != (None, None):
+        faults.add(("statistic",), "a proportion is in percent; leave out 'unit' and 'scale_factor'")
+    if file.statistic == "rate" and (file.unit is None) != (file.scale_factor is None):
+        faults.add(("unit",), "a rate is per 1,000; for another one give both 'unit' and 'scale_factor'")
+    return [
+        Measure(
+            measure_id=file.measure,
+            score=None,
+            label=file.label,
+            unit=file.unit or unit or "",
+            statistic=file.statistic,
+            direction=file.direction,
+            standing=file.standing,
+            scale_factor=file.scale_factor or scale,
+            interval_method=interval,
+            denominator_rule="delivered",
+            numerator_rule=file.metric,
+            examples=tuple(Example(example.model_dump(exclude={"value"}), example.value) for example in file.example),
             **common,
         )
     ]

@@ -46,13 +46,23 @@ def score_example(measure: Measure, given: Mapping) -> float | None:
         return _mean_of_patients(measure, given["patients"])
     if measure.source == "answers":
         return _mean_of_item_scores(measure.weights, measure.scale_factor, given)
-    if measure.source == "cases":
+    if measure.source == "metrics":
+        numerator, denominator = _delivered(measure, given)
+    elif measure.source == "cases":
         numerator = _counted(given["cases"], measure.numerator_groups)
         denominator = _counted(given["encounters"], measure.denominator_groups)
     else:
         numerator = _counted(given, measure.numerator_groups)
         denominator = _counted(given, measure.denominator_groups)
     return measure.scale_factor * numerator / denominator if denominator else None
+
+
+def _delivered(measure: Measure, given: Mapping) -> tuple[float, int | None]:
+    """Numerator and denominator of a metric; a mean may come as the value alone, weighted by its denominator or 1."""
+    if measure.statistic != "mean":
+        return given["numerator"] or 0.0, given["denominator"]
+    n = 1 if given["denominator"] is None else given["denominator"]
+    return (given["metric_value"] or 0.0) * n if given["numerator"] is None else given["numerator"], n
 
 
 def _mean_of_item_scores(weights: Mapping, scale_factor: float, answers: Mapping[str, Sequence]) -> float | None:

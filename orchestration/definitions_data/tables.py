@@ -26,7 +26,7 @@ TABLES: dict[str, dict[str, str]] = {
         "source": "VARCHAR", "statistic": "VARCHAR", "instrument_family": "VARCHAR", "direction": "VARCHAR",
         "standing": "VARCHAR", "scale_factor": "DOUBLE", "interval_method": "VARCHAR", "numerator_rule": "VARCHAR",
         "denominator_rule": "VARCHAR", "valid_from_on": "DATE", "valid_to_on": "DATE", "note": "VARCHAR",
-        "definition_sha256": "VARCHAR", "measure_name": "VARCHAR", "is_share": "BOOLEAN",
+        "definition_sha256": "VARCHAR", "measure_name": "VARCHAR", "is_share": "BOOLEAN", "is_outcome": "BOOLEAN",
     },
     "measure_item": {"measure_id": "VARCHAR", "item_code": "VARCHAR"},
     "measure_weight": {"measure_id": "VARCHAR", "item_code": "VARCHAR", "answer": "TINYINT", "weight": "DOUBLE"},

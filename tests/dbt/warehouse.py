@@ -49,6 +49,7 @@ class Input:
         self.root, self.feeds = root, {one.feed: one for one in feeds}
         self.deliveries: list[dict[str, Any]] = []
         self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.open_alerts: list[dict[str, Any]] = []
         self.encounters = EncounterSettings()
 
     def delivery(self, feed: str, on: str, rows: list[dict[str, Any]], sequence: int = 0, status: str = "accepted") -> str:
@@ -119,6 +120,7 @@ class Input:
               [vars(one) for one in self.feeds.values()], self.root / "feed.parquet")
         _copy(con, {"run_id": text, "started_at": "TIMESTAMP", "code_version": text, "as_of_on": "DATE"},
               [{"run_id": "run-1"}], self.root / "run.parquet")
+        _copy(con, {"subject_id": text, "alert_id": text, "first_seen_on": "DATE"}, self.open_alerts, self.root / "alert_open.parquet")
         write_encounter_settings(con, self.encounters, self.root)
 
 

@@ -43,10 +43,11 @@ def refusal(recipe: str) -> str:
 
 def test_add_a_measure(followed, measures, kpis) -> None:
     home, files = followed("add_a_measure.md")
-    assert len(files) == 4
+    assert len(files) == 5
     more_measures, more_kpis = load(home)
     assert {name for name, m in more_measures.items() if m.source != "adjusted"} - set(measures) == {
         "hcahps_nurse_listening_top_box", "hcahps_nurse_listening_linear_mean", "hcahps_net_recommend", "grievances_per_1000_inpatients",
+        "portal_use",
     }  # fmt: skip
     assert {name for name, kpi in more_kpis.items() if more_measures[kpi.measure_id].source != "adjusted"} - set(kpis) == {"hcahps_nurse_listening_top_box", "hcahps_nurse_listening_linear_mean"}
 
@@ -62,9 +63,11 @@ def test_add_a_measure_with_a_wrong_value(followed) -> None:
 
 def test_add_a_kpi(followed, kpis) -> None:
     home, files = followed("add_a_kpi.md")
-    assert len(files) == 2
+    assert len(files) == 3
     _, more = load(home)
-    assert {name for name in set(more) - set(kpis) if "_adjusted" not in more[name].measure_id} == {"nurse_goal", "doctor_goal_top_box", "doctor_goal_linear_mean"}
+    assert {name for name in set(more) - set(kpis) if "_adjusted" not in more[name].measure_id} == {"nurse_goal", "doctor_goal_top_box", "doctor_goal_linear_mean", "rounding_rate"}
+    events = [(event, facility, unit) for event, _, facility, unit, _, _ in more["rounding_rate"].chart_settings.events()]
+    assert events == [("freeze", None, None), ("rebase", "F1", "4W"), ("exclude", None, None)]
     assert more["nurse_goal"].measure_id == "hcahps_nurse_communication_top_box"
     assert more["doctor_goal_linear_mean"].windows == ("quarter",)
 

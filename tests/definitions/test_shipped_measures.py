@@ -32,7 +32,7 @@ def of_name(measures: dict[str, Measure], name: str) -> dict[str, Measure]:
 
 
 def test_every_measure_has_its_worked_example(measures) -> None:
-    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values()) == 13 * 4 + 3 + 2 + 1 + 8 + 1
+    assert sum(m.instrument_family in (None, "hcahps") for m in measures.values() if m.source != "metrics") == 13 * 4 + 3 + 2 + 1 + 8 + 1
     assert all(measure.examples for measure in measures.values())
 
 
@@ -185,7 +185,7 @@ def test_old_and_new_responsiveness_never_overlap(measures) -> None:
 
 
 def test_units_factors_intervals_and_directions(measures) -> None:
-    kinds = {(m.statistic, m.unit, m.scale_factor, m.interval_method, m.denominator_rule) for m in measures.values()}
+    kinds = {(m.statistic, m.unit, m.scale_factor, m.interval_method, m.denominator_rule) for m in measures.values() if m.source != "metrics"}
     box = ("percent", 100.0, "wilson", "valid_answers")
     assert kinds == {
         ("top_box", *box), ("middle_box", *box), ("bottom_box", *box), ("linear_mean", "points", 1.0, "none", "valid_answers"),
@@ -194,7 +194,7 @@ def test_units_factors_intervals_and_directions(measures) -> None:
         ("rate", "per_1000", 1000.0, "phe", "encounters"), ("proportion", "percent", 100.0, "wilson", "eligible_surveys"),
         ("proportion", "percent", 100.0, "wilson", "decided_cases"),
     }  # fmt: skip
-    directions = {(m.statistic, m.direction) for m in measures.values() if m.score or m.source != "answers"}
+    directions = {(m.statistic, m.direction) for m in measures.values() if m.score or m.source not in ("answers", "metrics")}
     assert directions == {("top_box", "increase"), ("middle_box", "neutral"), ("bottom_box", "decrease"), ("linear_mean", "increase"),
                           ("rate", "decrease"), ("proportion", "increase"), ("mean_score", "increase")}  # fmt: skip
 
@@ -245,3 +245,9 @@ def test_other_programmes_measure_what_the_reference_says(table: str, prefix: st
             expected.setdefault(row["measure_id"], set()).update(codes[question] for question in questions)
     mine = {frozenset(m.weights) for m in measures.values() if m.measure_id.startswith(prefix)}
     assert mine == {frozenset(items) for items in expected.values()}
+
+
+def test_metrics_are_shares_rates_or_means(measures) -> None:
+    found = {(m.measure_id, m.statistic, m.unit, m.scale_factor, m.interval_method) for m in measures.values() if m.source == "metrics"}
+    assert found == {("training_completion", "proportion", "percent", 100.0, "wilson"), ("staff_engagement", "mean", "points", 1.0, "none"),
+                     ("nursing_hours_per_patient_day", "mean", "hours", 1.0, "none")}  # fmt: skip

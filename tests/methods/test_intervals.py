@@ -159,3 +159,21 @@ def test_swapping_the_periods_inverts_the_ratio():
     ratio, low, high, p = intervals.rate_ratio(42, 10_000, 30, 10_500)
     back = intervals.rate_ratio(30, 10_500, 42, 10_000)
     close(back, [1 / ratio, 1 / high, 1 / low, p])
+
+
+@pytest.mark.parametrize(("counts", "wanted"), [
+    ((56, 70, 48, 80), (0.2000, 0.0524, 0.3339)), ((9, 10, 3, 10), (0.6000, 0.1705, 0.8090)), ((6, 7, 2, 7), (0.5714, 0.0582, 0.8062)),
+    ((5, 56, 0, 29), (0.0893, -0.0381, 0.1926)), ((0, 10, 0, 20), (0.0, -0.1611, 0.2775)), ((10, 10, 0, 10), (1.0, 0.6075, 1.0)),
+])
+def test_difference_of_proportions_as_newcombe_published(counts, wanted):
+    """Newcombe 1998, table II, method 10."""
+    assert [float(value) for value in intervals.share_difference(*counts)] == pytest.approx(wanted, abs=5e-5)
+
+
+def test_difference_of_means_agrees_with_welch():
+    from scipy import stats
+    first, second = [71.2, 70.4, 69.9, 72.8, 70.1], [66.0, 69.5, 64.2, 67.7]
+    found = intervals.mean_difference(np.mean(first), np.var(first, ddof=1), 5, np.mean(second), np.var(second, ddof=1), 4)
+    theirs = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert [float(value) for value in found] == pytest.approx([np.mean(first) - np.mean(second), theirs.low, theirs.high], rel=1e-12)
+    assert np.isnan(intervals.mean_difference(1, 0, 5, 1, 0, 5)[1]) and np.isnan(intervals.mean_difference(1, 1, 1, 2, 1, 5)[1])

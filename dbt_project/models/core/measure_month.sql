@@ -17,6 +17,8 @@ stacked (measure_id, component_code, unit_key, month_start_on, numerator, denomi
     select * from ({{ months_of_patient_means() }}) as patients
     union all
     select * from ({{ months_of_handled_cases() }}) as handled
+    union all
+    select * from ({{ months_of_metrics() }}) as metrics
 )
 
 select

@@ -16,6 +16,12 @@ with placed as (
     union all
     select feed, source_kind, source_facility_code, source_unit_code, facility_id, counted_on
     from {{ ref('fct_encounter') }} where unit_id = 'unassigned' and counted_on is not null
+    union all
+    select feed, 'metric', source_facility_code, source_unit_code, facility_id, month_start_on
+    from {{ ref('fct_metric') }} where unit_id = 'unassigned'
+    union all
+    select feed, 'initiative', source_facility_code, source_unit_code, facility_id, start_on
+    from {{ ref('initiative') }} where fault = 'UNMAPPED_PLACE'
 )
 
 select

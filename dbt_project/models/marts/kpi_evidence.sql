@@ -24,6 +24,8 @@ evidence as (
     {{ evidence_of_cases() }}
     union all
     {{ evidence_of_handled_cases() }}
+    union all
+    {{ evidence_of_metrics() }}
 )
 
 select

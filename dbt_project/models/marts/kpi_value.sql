@@ -6,7 +6,8 @@
 with kpi as (
     select
         row_number() over (order by k.kpi_id)::smallint as kpi_number, k.kpi_id, k.minimum_denominator, m.*,
-        case m.source when 'cases' then 'complaint' when 'handled_cases' then 'complaint:handled' else concat_ws(':', 'survey', m.instrument_family) end as kind,
+        case m.source when 'cases' then 'complaint' when 'handled_cases' then 'complaint:handled' when 'metrics' then 'metric:' || m.measure_id
+            else concat_ws(':', 'survey', m.instrument_family) end as kind,
         case m.source when 'cases' then m.measure_id end as whole_measure_id,
         {{ month_number("coalesce(m.valid_from_on, date '1900-01-01') - 1") }} + 1 as first_valid_month,
         {{ month_number("coalesce(m.valid_to_on, date '9999-11-30') + 1") }} - 1 as last_valid_month

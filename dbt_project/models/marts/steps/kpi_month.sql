@@ -1,5 +1,6 @@
 -- The months of every series, and how whole the windows are that end in them. A series has no gaps: from the first
 -- month with data of its kind to the newest one, at most 20 years (a date typed wrongly must not make centuries).
+-- Metrics that others keep have series of their own, like surveys: whole when anything came for the month.
 -- Surveys of each instrument family have series of their own: a hospital without a questionnaire has no rows for it.
 -- Months are numbered year x 12 + month - 1.
 with data_month as (
@@ -14,13 +15,17 @@ with data_month as (
     -- Encounters before the first case ever delivered say nothing: no complaints known is not no complaints.
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_encounter_count') }}
     where month_start_on >= (select min(c.month_start_on) from {{ ref('fct_complaint') }} as c)
+    union
+    select 'metric:' || m.measure_id, f.unit_key, {{ month_number('f.month_start_on') }}
+    from {{ ref('fct_metric') }} as f
+    inner join {{ source('definition', 'measure') }} as m on m.source = 'metrics' and m.numerator_rule = f.metric_code
 ),
 
 -- Nothing dated later than the newest delivery of its kind is believed.
 newest_delivery as (
     select kind, {{ month_number('max(delivered_at)') }} as month_number
     from {{ source('warehouse', 'delivery') }}
-    where status = 'accepted' and kind in ('survey', 'complaint')
+    where status = 'accepted' and kind in ('survey', 'complaint', 'metric')
     group by kind
 ),
 
@@ -57,6 +62,12 @@ whole as (
     inner join {{ ref('dim_unit') }} as u using (unit_key)
     where s.n_sampled > 0
     group by grouping sets ((s.family, u.facility_id, s.month_start_on), (s.family, s.month_start_on))
+    union all
+    select 'metric:' || m.measure_id, null, u.facility_id, {{ month_number('f.month_start_on') }}
+    from {{ ref('fct_metric') }} as f
+    inner join {{ source('definition', 'measure') }} as m on m.source = 'metrics' and m.numerator_rule = f.metric_code
+    inner join {{ ref('dim_unit') }} as u using (unit_key)
+    group by grouping sets ((m.measure_id, u.facility_id, f.month_start_on), (m.measure_id, f.month_start_on))
 ),
 
 entity as (

@@ -1,23 +1,48 @@
 -- What is drawn as one control chart: a KPI for one entity and one window, with the settings of its chart. Rolling windows
 -- overlap, so run rules mean nothing on them: they have no chart, only targets.
+-- Rare events have series of their own (grain event): each point is the encounters (g) or days (t) since the event before,
+-- so more is better when events are harmful. auto draws them where fewer than one event is expected per period.
 -- Series with equal settings are computed together, so settings have numbers.
 with setting as (
     select
-        k.kpi_id, k.chart as declared_chart, k.rule_set, k.screen_mr, k.laney_floor, k.funnel, k.label as kpi_label,
-        m.measure_id, m.measure_version, m.label as measure_label, m.unit, m.direction, m.scale_factor, m.source, m.is_share, w.period_grain,
-        case when k.chart = 'auto' and not m.is_share and m.unit <> 'per_1000' then 'i' else k.chart end as chart,
-        dense_rank() over (
-            order by k.chart, k.rule_set, k.screen_mr, k.laney_floor, m.unit, m.direction, m.scale_factor, m.is_share, w.period_grain
-        )::integer as setting
-    from {{ source('definition', 'kpi') }} as k
-    inner join {{ source('definition', 'measure') }} as m using (measure_id)
-    inner join {{ source('definition', 'kpi_window') }} as w using (kpi_id)
+        *, dense_rank() over (order by chart, rule_set, screen_mr, laney_floor, unit, direction, scale_factor, is_share, period_grain)::integer as setting
+    from (
+        select
+            k.kpi_id, k.chart as declared_chart, k.rule_set, k.screen_mr, k.laney_floor, k.funnel, k.label as kpi_label,
+            m.measure_id, m.measure_version, m.label as measure_label, m.source, m.scale_factor, m.is_share, w.period_grain,
+            case when w.period_grain = 'event' then case k.chart when 't' then 'days' else 'encounters' end else m.unit end as unit,
+            case
+                when w.period_grain <> 'event' then m.direction
+                when m.direction = 'decrease' then 'increase' when m.direction = 'increase' then 'decrease' else m.direction
+            end as direction,
+            case
+                when w.period_grain = 'event' then case k.chart when 't' then 't' else 'g' end
+                when k.chart = 'auto' and not m.is_share and m.unit <> 'per_1000' then 'i'
+                when k.chart in ('g', 't') then 'none' else k.chart
+            end as chart
+        from {{ source('definition', 'kpi') }} as k
+        inner join {{ source('definition', 'measure') }} as m using (measure_id)
+        inner join (
+            select kpi_id, period_grain from {{ source('definition', 'kpi_window') }}
+            union all
+            select kpi_id, 'event' from {{ source('definition', 'kpi') }} where chart in ('g', 't') or (chart = 'auto' and rule_set <> 'nhs')
+        ) as w using (kpi_id)
+        where w.period_grain <> 'event' or m.source = 'cases'
+    )
 ),
 
 entity as (
-    select distinct kpi_id, period_grain, level, facility_id, unit_id, service_line
+    select kpi_id, period_grain, level, facility_id, unit_id, service_line
+    from (
+        select distinct kpi_id, period_grain, level, facility_id, unit_id, service_line
+        from {{ ref('kpi_value') }}
+        where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT'
+    )
+    union all by name
+    select distinct kpi_id, 'event' as period_grain, level, facility_id, unit_id, service_line
     from {{ ref('kpi_value') }}
-    where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT'
+    where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT' and period_grain = 'month'
+        and kpi_id in (select kpi_id from {{ source('definition', 'kpi') }} where chart in ('g', 't', 'auto'))
 )
 
 select

@@ -1,0 +1,39 @@
+"""The alert mart: one row per event, the same id while it lasts, nothing that names a person.
+
+Belongs here: what is an alert. Does not belong here: sending (tests/orchestration/test_alerts.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tests.dbt.warehouse import Warehouse
+
+
+def test_every_kind_of_event_comes_from_its_mart(warehouse: Warehouse) -> None:
+    found = {row["alert_kind"]: row["n"] for row in warehouse.rows("select alert_kind, count(*)::int as n from marts.alert group by all")}
+    wanted = {
+        "new_signal": "select count(*)::int as n from marts.kpi_signal where signal <> 'none' and value is not null and period_grain = 'month'",
+        "grievance_overdue": "select count(distinct feed || case_id)::int as n from core.complaint_clock where state = 'open_past_target' and is_grievance",
+        "unmapped_code": "select count(*)::int as n from marts.unmapped_codes",
+        "held_delivery": "select sum(n_held)::int as n from marts.feed_status",
+    }
+    for kind, query in wanted.items():
+        assert found[kind] == warehouse.row(query)["n"] > 0, kind
+
+
+def test_ids_follow_from_kind_subject_and_first_date(warehouse: Warehouse) -> None:
+    rows = warehouse.rows("select * from marts.alert")
+    assert len({row["alert_id"] for row in rows}) == len(rows) > 5
+    for row in rows:
+        subject = hashlib.md5(f"{row['alert_kind']}|{row['subject_key']}".encode()).hexdigest()
+        assert row["subject_id"] == subject
+        assert row["alert_id"] == hashlib.md5(f"{subject}|{row['first_seen_on']}".encode()).hexdigest()[:16]
+        assert row["first_seen_on"] is not None
+
+
+def test_messages_hold_no_codes_cases_or_texts(warehouse: Warehouse) -> None:
+    secret = {row["code"] for row in warehouse.rows("select distinct source_unit_code as code from marts.unmapped_codes where source_unit_code <> '(none)'")}
+    secret |= {row["case_id"] for row in warehouse.rows("select case_id from core.fct_complaint")} | {"text of"}
+    messages = [row["message"] for row in warehouse.rows("select message from marts.alert where alert_kind <> 'new_signal'")]
+    assert messages and not [text for text in messages for word in secret if f" {word} " in f" {text} "]

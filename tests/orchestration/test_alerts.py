@@ -1,0 +1,196 @@
+"""Alerts: what the ledger remembers, what is sent to whom, and that nothing about them can end a run.
+
+Belongs here: real receivers on this machine (HTTP, SMTP). Does not belong here: what is an alert (tests/dbt/test_alert_mart.py).
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from ingestion.home import Home
+from ingestion.ledger import Ledger
+from orchestration import alert_state, alerts
+from orchestration.cli import main
+
+
+def alert(number: int, kind: str = "new_signal", is_concern: bool = True) -> dict:
+    return {"alert_id": f"id{number}", "alert_kind": kind, "subject_id": f"subject{number}", "first_seen_on": date(2026, 3, number), "kpi_id": "complaint_rate",
+            "facility_id": "F1", "unit_id": "4W", "feed": None, "is_concern": is_concern, "message": f"complaint_rate, 4W in F1: number {number}"}
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[str, list[dict], list[int]]]:
+    """A receiver on loopback: its Apprise URL, what it got, and the status it answers with."""
+    got: list[dict] = []
+    status = [200]
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status[0])
+            self.end_headers()
+            if status[0] == 200:
+                got.append(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"json://user:secret@127.0.0.1:{server.server_port}/path", got, status
+        server.shutdown()
+
+
+@pytest.fixture
+def mail() -> Iterator[tuple[str, list[str]]]:
+    """A mail server on loopback: its Apprise URL and the text of the mails it took."""
+    got: list[str] = []
+
+    class Mailbox(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            while line := self.rfile.readline():
+                word = line[:4].upper()
+                if word == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    lines = []
+                    while (text := self.rfile.readline()) not in (b".\r\n", b""):
+                        lines.append(text.decode())
+                    got.append("".join(lines))
+                self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+                if word == b"QUIT":
+                    return
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Mailbox) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"mailto://127.0.0.1:{server.server_address[1]}?from=px@example.org&to=board@example.org&mode=insecure", got
+        server.shutdown()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Home:
+    monkeypatch.setenv("PXW_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PXW_ALERT_URLS", raising=False)
+    return Home(tmp_path / "home").create()
+
+
+def publish(home: Home, found: list[dict]) -> None:
+    """A published file with the mart alone."""
+    home.published.mkdir(exist_ok=True)
+    (home.published / "px.duckdb").unlink(missing_ok=True)
+    with duckdb.connect(str(home.published / "px.duckdb")) as con:
+        con.execute("create schema marts")
+        con.execute("create table marts.alert (alert_id varchar, alert_kind varchar, subject_id varchar, first_seen_on date, kpi_id varchar, "
+                    "facility_id varchar, unit_id varchar, feed varchar, is_concern boolean, message varchar)")
+        for one in found:
+            con.execute(f"insert into marts.alert values ({', '.join('?' * 10)})", [one[name] for name in alerts.COLUMNS])
+
+
+def configure(home: Home, *urls: str, more: str = "") -> None:
+    home.config.mkdir(parents=True, exist_ok=True)
+    (home.config / "settings.yml").write_text(f"alerts:\n  urls: {json.dumps(urls)}\n{more}")
+
+
+def run(home: Home) -> list[str]:
+    told: list[str] = []
+    alerts.after_run(home, told.append)
+    return told
+
+
+def test_each_event_is_sent_once_to_each_receiver(home: Home, web, mail) -> None:
+    (url, got, _), (address, mails) = web, mail
+    configure(home, url, address)
+    publish(home, [alert(1), alert(2), alert(3, is_concern=False)])
+    told = run(home)
+    assert "3 new, 0 over, 3 open" in told[0] and [line.split(": ")[-1] for line in told[1:]] == ["2 sent", "2 sent"]
+    assert got[0]["title"] == "Patient Experience Warehouse: 2 new alerts"
+    assert got[0]["message"].splitlines() == ["- complaint_rate, 4W in F1: number 1 (since 2026-03-01)", "- complaint_rate, 4W in F1: number 2 (since 2026-03-02)"]
+    assert len(mails) == 1 and "board@example.org" in mails[0]
+    assert run(home) == [] and (len(got), len(mails)) == (1, 1)
+    publish(home, [alert(2), alert(4)])
+    run(home)
+    assert [one["message"].count("number 4") for one in got] == [0, 1] and got[1]["message"].count("\n") == 0
+    assert len(mails) == 2
+    ledger = (home.ledger / "ledger.jsonl").read_text()
+    assert "secret" not in ledger and "127.0.0.1" not in ledger and "board" not in ledger
+    assert "secret" not in "".join(told) and "127.0.0.1" not in "".join(told)
+
+
+def test_a_receiver_that_is_away_gets_it_later_and_the_other_not_again(home: Home, web, mail) -> None:
+    (url, got, status), (address, mails) = web, mail
+    configure(home, url, address)
+    publish(home, [alert(1)])
+    status[0] = 500
+    assert [line.split(": ")[-1] for line in run(home)[1:]] == ["could not be reached; 1 wait for the next run", "1 sent"]
+    status[0] = 200
+    told: list[str] = []
+    alerts.send_waiting(home, told.append)
+    assert [line.split(": ")[-1] for line in told] == ["1 sent"] and (len(got), len(mails)) == (1, 1)
+
+
+def test_nothing_about_alerts_ends_a_run(home: Home) -> None:
+    configure(home, "nonsense://x", "json://127.0.0.1:1/never")
+    publish(home, [alert(1)])
+    assert [line.split(": ")[-1] for line in run(home)[1:]] == ["could not be reached; 1 wait for the next run"] * 2
+    (home.config / "settings.yml").write_text("alerts: {url: [x]}\n")
+    assert run(home) == ["alerts were not sent (DefinitionError); pxw alerts shows them"]
+    (home.config / "settings.yml").unlink()
+    (home.published / "px.duckdb").write_bytes(b"no database")
+    assert len(run(home)) == 1
+
+
+def test_an_event_keeps_its_id_while_it_lasts(home: Home) -> None:
+    ledger = Ledger(home.ledger)
+    assert alert_state.record_open(ledger, [alert(1), alert(2)]) == (2, 0)
+    assert alert_state.record_open(ledger, [alert(1), alert(2)]) == (0, 0)
+    assert sum(1 for _ in ledger.entries()) == 1
+    assert alert_state.record_open(ledger, [alert(2)]) == (0, 1)
+    again = alert(1) | {"alert_id": "another", "first_seen_on": date(2026, 9, 1)}
+    assert alert_state.record_open(ledger, [again, alert(2)]) == (1, 0)
+    assert alert_state.open_alerts(ledger) == {
+        "subject1": {"alert_id": "another", "first_seen_on": "2026-09-01"}, "subject2": {"alert_id": "id2", "first_seen_on": "2026-03-02"}}
+    assert alert_state.open_alerts(ledger, as_of=date(2020, 1, 1)) == {}
+
+
+def test_a_publication_without_the_mart_has_its_build_behind_it(home: Home) -> None:
+    publish(home, [alert(1)])
+    home.build.mkdir(exist_ok=True)
+    (home.published / "px.duckdb").rename(home.build_file)
+    with duckdb.connect(str(home.published / "px.duckdb")) as con:
+        con.execute("create schema marts")
+    assert [one["alert_id"] for one in alerts.published_alerts(home)] == ["id1"]
+
+
+def test_the_settings_choose_kinds(home: Home, web) -> None:
+    url, got, _ = web
+    configure(home, url, more="  kinds: [held_delivery, new_signal]\n  only_concerns: false\n")
+    publish(home, [alert(1, "feed_late"), alert(2, "held_delivery"), alert(3, is_concern=False)])
+    run(home)
+    assert got[0]["title"].endswith("2 new alerts") and "number 1" not in got[0]["message"]
+
+
+def test_the_command_lists_tests_and_sends(home: Home, web, monkeypatch) -> None:
+    url, got, status = web
+    runner = CliRunner()
+    assert "run `pxw run` first" in runner.invoke(main, ["alerts"]).output
+    assert "no receivers" in runner.invoke(main, ["alerts", "--test"]).output
+    publish(home, [alert(1), alert(2)])
+    listed = runner.invoke(main, ["alerts"]).output
+    assert "2026-03-01  id1  new_signal           complaint_rate, 4W in F1: number 1" in listed and listed.endswith("2 open\n")
+    assert [one["alert_id"] for one in json.loads(runner.invoke(main, ["alerts", "--json"]).output)] == ["id1", "id2"]
+    monkeypatch.setenv("PXW_ALERT_URLS", url)
+    tested = runner.invoke(main, ["alerts", "--test"])
+    assert tested.exit_code == 0 and tested.output.endswith("reached\n") and "secret" not in tested.output
+    assert got.pop()["title"] == "Patient Experience Warehouse: test"
+    assert "2 sent" in runner.invoke(main, ["alerts", "--send"]).output and "nothing to send" in runner.invoke(main, ["alerts", "--send"]).output
+    status[0] = 500
+    assert runner.invoke(main, ["alerts", "--test"]).exit_code == 1
