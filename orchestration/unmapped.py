@@ -20,6 +20,7 @@ _QUERY = """
 with placed as (
     select feed, count(*) as n from core.fct_survey group by feed
     union all select feed, count(*) from core.fct_complaint group by feed
+    union all select feed, count(*) from core.fct_answer_count group by feed
     union all select feed, count(*) from core.fct_encounter where counted_on is not null group by feed
 )
 select u.feed, any_value(u.source_kind), count(*), sum(u.n_rows)::bigint,
@@ -29,7 +30,7 @@ select u.feed, any_value(u.source_kind), count(*), sum(u.n_rows)::bigint,
 from core.unmapped_code as u left join placed as p using (feed)
 group by u.feed order by 5 desc, 4 desc, 1
 """
-_WORDS = {"survey": "surveys", "complaint": "cases"}
+_WORDS = {"survey": "surveys", "complaint": "cases", "answer_count": "counts"}
 
 
 @dataclass(frozen=True)

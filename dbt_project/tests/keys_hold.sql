@@ -27,6 +27,8 @@ used as (
     union
     select 'fct_encounter', unit_key from {{ ref('fct_encounter') }}
     union
+    select 'fct_answer_count', unit_key from {{ ref('fct_answer_count') }}
+    union
     select 'measure_month', unit_key from {{ ref('measure_month') }}
     union
     select 'fct_metric', unit_key from {{ ref('fct_metric') }}

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 RULES = {
     "ANSWERED": "a valid answer of a scored survey",
+    "ANSWERS_COUNTED": "answers of the item's scale, as counted by others",
+    "PARTLY_WITHHELD": "another count of this place and item is withheld",
+    "SUPPRESSED": "withheld by the publisher",
+    "LONGER_THAN_A_MONTH": "counted for a period longer than a month, so it belongs to no month",
     "NOT_AN_ANSWER": "the item was not answered with a code of its scale",
     "NOT_IN_OFFICIAL_SAMPLE": "collected outside the official sample",
     "INELIGIBLE": "the disposition or discharge status makes the survey ineligible",

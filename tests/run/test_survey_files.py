@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.feed import load_feeds
+from ingestion.home import Home
+from orchestration.audit.lineage import read_lineage
 from tests.run.conftest import run_pxw
 
 FIXTURES = Path(__file__).parents[1] / "ingestion" / "fixtures"
@@ -51,6 +54,19 @@ def test_counts_and_scores_of_others_are_there(build):
     assert build.execute("select count(*), sum(n_answers) > 0, count(n_answers_reason) from core.current_answer_count").fetchone() == (36, True, 1)
     assert build.execute("select count(*), count(value) from core.current_score").fetchone() == (24, 23)
     assert build.execute("select count(distinct feed) from core.current_benchmark").fetchone() == (4,)
+
+
+def test_a_kpi_of_delivered_counts_leads_back_to_its_rows(home):
+    key = "fft_positive:month:2024-04-01:enterprise:all:all"
+    told = json.loads(run_pxw(home, "trace", key, "--json").stdout)
+    assert told["recomputed"]["is_equal"] and told["published"]["value"] == pytest.approx(100 * 49 / 53)
+    assert [(row["source_kind"], row["numerator"], row["denominator"]) for row in told["rows"]] == [
+        ("answer_count", numerator, n) for numerator, n in ((40, 40), (9, 9), (0, 2), (0, 1), (0, 1), (0, 0))]
+    assert {row["file_name"] for row in told["rows"]} == {"fft_emergency_202503_20250420.csv"}
+    lineage = read_lineage(Home(home), json.loads((Home(home).dbt / "target" / "manifest.json").read_text()), load_feeds())
+    columns = {(f"marts.{mart}", column) for mart, column in (("kpi_value", "value"), ("kpi_evidence", "numerator"), ("survey_score", "score"), ("unmapped_codes", "source_unit_code"))}
+    assert columns <= set(lineage.described) and not [lost for column in columns for lost in lineage.missing(column)]
+    assert any("nhs_fft" in end[0] for end in lineage.roots(("marts.kpi_value", "numerator")))
 
 
 def test_comments_are_restricted(build, home):

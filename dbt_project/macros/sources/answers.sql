@@ -39,4 +39,18 @@ inner join kpi as k on k.measure_id = i.measure_id and k.source = 'answers'
 inner join {{ ref('instrument') }} as n on n.instrument_id = a.instrument_id and n.family = k.instrument_family
 left join {{ source('definition', 'measure_weight') }} as w
     on w.measure_id = k.measure_id and w.item_code = a.item_code and w.answer = a.answer
+union all
+-- A delivered count stands for as many answers as it says.
+select
+    k.kpi_id, k.measure_id, a.item_code, a.unit_key, a.month_start_on, 'answer_count', a.feed, a.delivery_id, a.row_number,
+    case when a.rule = 'ANSWERED' and w.weight is not null then w.weight::decimal(18, 12) * a.n_answers else 0 end,
+    case when a.rule = 'ANSWERED' and w.weight is not null then a.n_answers else 0 end,
+    a.rule = 'ANSWERED' and w.weight is not null,
+    case when a.rule = 'ANSWERED' and w.weight is null then 'NOT_AN_ANSWER' when a.rule = 'ANSWERED' then 'ANSWERS_COUNTED' else a.rule end,
+    k.valid_from_on, k.valid_to_on
+from {{ ref('fct_answer_count') }} as a
+inner join {{ source('definition', 'measure_item') }} as i on i.item_code = a.item_code
+inner join kpi as k on k.measure_id = i.measure_id and k.source = 'answers' and k.instrument_family = a.family
+left join {{ source('definition', 'measure_weight') }} as w
+    on w.measure_id = k.measure_id and w.item_code = a.item_code and w.answer = a.answer
 {%- endmacro %}

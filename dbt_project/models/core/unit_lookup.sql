@@ -3,7 +3,7 @@
 -- the facility that the code's units belong to; nothing. A code without a unit keeps its facility.
 with delivered as (
     {%- set sources = [] %}
-    {%- for kind in ['survey', 'complaint', 'encounter_count', 'encounter', 'encounter_event', 'metric', 'initiative'] %}
+    {%- for kind in ['survey', 'complaint', 'encounter_count', 'encounter', 'encounter_event', 'metric', 'initiative', 'answer_count'] %}
     {%- for feed in feeds_of_kind(kind) %}{% do sources.append(feed) %}{% endfor %}
     {%- endfor %}
     {%- for feed in sources %}

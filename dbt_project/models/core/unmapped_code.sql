@@ -20,6 +20,9 @@ with placed as (
     select feed, 'metric', source_facility_code, source_unit_code, facility_id, month_start_on
     from {{ ref('fct_metric') }} where unit_id = 'unassigned'
     union all
+    select feed, 'answer_count', source_facility_code, source_unit_code, facility_id, period_start_on
+    from {{ ref('fct_answer_count') }} where unit_id = 'unassigned'
+    union all
     select feed, 'initiative', source_facility_code, source_unit_code, facility_id, start_on
     from {{ ref('initiative') }} where fault = 'UNMAPPED_PLACE'
 )

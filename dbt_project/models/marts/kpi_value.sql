@@ -39,8 +39,10 @@ entity as (
 
 -- A month is open until a delivery of its kind came after its end: by the deliveries, never by the clock.
 delivered as (
-    select kind, {{ month_number('max(delivered_at)') }} as first_open_month
-    from {{ source('warehouse', 'delivery') }} where status = 'accepted' group by kind
+    select k.kind, max(n.first_open_month) as first_open_month
+    from (select distinct kind from kpi) as k
+    inner join ({{ newest_deliveries() }}) as n on n.kind in (k.kind, split_part(k.kind, ':', 1))
+    group by k.kind
 ),
 
 -- The data, and zeros for every month of the series: a window ends in every month, also in one without data.
@@ -120,7 +122,7 @@ judged as (
     left join {{ ref('kpi_month') }} as m
         on m.kind = k.kind and m.measure_id is not distinct from k.whole_measure_id
         and m.entity_number = s.entity_number and m.month_number = s.end_month
-    left join delivered as d on d.kind = split_part(k.kind, ':', 1)
+    left join delivered as d on d.kind = k.kind
     where s.end_month >= k.first_valid_month and s.end_month - s.n_months + 1 <= k.last_valid_month + 12
 ),
 

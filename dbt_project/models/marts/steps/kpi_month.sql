@@ -7,6 +7,8 @@ with data_month as (
     select concat_ws(':', 'survey', family) as kind, unit_key, {{ month_number('month_start_on') }} as month_number
     from {{ ref('survey_counts') }} where n_sampled > 0
     union
+    select 'survey:' || family, unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_answer_count') }} where rule = 'ANSWERED'
+    union
     select 'complaint', unit_key, {{ month_number('month_start_on') }} from {{ ref('fct_complaint') }} where is_valid_case
     union
     -- Measures of handling need no encounters: a month is whole once complaints were delivered for it.
@@ -23,10 +25,7 @@ with data_month as (
 
 -- Nothing dated later than the newest delivery of its kind is believed.
 newest_delivery as (
-    select kind, {{ month_number('max(delivered_at)') }} as month_number
-    from {{ source('warehouse', 'delivery') }}
-    where status = 'accepted' and kind in ('survey', 'complaint', 'metric')
-    group by kind
+    {{ newest_deliveries() }}
 ),
 
 span as (
@@ -35,7 +34,7 @@ span as (
         min(d.month_number) as first_month, max(d.month_number) as last_month,
         max({{ month_number("coalesce(e.closed_on, date '9999-12-31')") }}) as closing_month
     from data_month as d
-    inner join newest_delivery as n on n.kind = split_part(d.kind, ':', 1) and d.month_number <= n.month_number
+    inner join newest_delivery as n on n.kind in (d.kind, split_part(d.kind, ':', 1)) and d.month_number <= n.first_open_month
     inner join {{ ref('kpi_entity') }} as e using (unit_key)
     group by all
 ),
@@ -49,7 +48,7 @@ series as (
 ),
 
 -- Whole months per measure: for rates all expected encounters of the measure's classes, for surveys any sampled
--- survey. Units and service lines are as whole as their facility; facility null is the enterprise.
+-- survey or counted answer. Units and service lines are as whole as their facility; facility null is the enterprise.
 whole as (
     select 'complaint' as kind, m.measure_id, c.facility_id, {{ month_number('c.month_start_on') }} as month_number
     from {{ ref('encounter_completeness') }} as c
@@ -58,9 +57,12 @@ whole as (
     having bool_and(c.is_complete)
     union all
     select concat_ws(':', 'survey', s.family), null, u.facility_id, {{ month_number('s.month_start_on') }}
-    from {{ ref('survey_counts') }} as s
+    from (
+        select family, unit_key, month_start_on from {{ ref('survey_counts') }} where n_sampled > 0
+        union
+        select family, unit_key, month_start_on from {{ ref('fct_answer_count') }} where rule = 'ANSWERED'
+    ) as s
     inner join {{ ref('dim_unit') }} as u using (unit_key)
-    where s.n_sampled > 0
     group by grouping sets ((s.family, u.facility_id, s.month_start_on), (s.family, s.month_start_on))
     union all
     select 'metric:' || m.measure_id, null, u.facility_id, {{ month_number('f.month_start_on') }}

@@ -1,0 +1,46 @@
+-- Answers that others have counted, newest versions, placed in our units and months; the rule says whether a row enters
+-- the cube. A share of which one part is withheld is no share: then no count of that place, period and item is used.
+with counted as (
+    select
+        feed, delivery_id, row_number, lower(trim(instrument_family)) as family, facility_code, unit_code, period_start_on,
+        lower(trim(coalesce(period_grain, 'month'))) as period_grain, lower(trim(item_code)) as item_code, answer, n_answers, n_answers_reason
+    from {{ ref('current_answer_count') }}
+),
+
+judged as (
+    select
+        c.*,
+        u.facility_id, u.unit_id, u.unit_key, i.instrument_id,
+        {{ month_start('c.period_start_on') }} as month_start_on,
+        s.answer is not null as is_on_scale,
+        max(case when s.answer is not null and c.n_answers is null then 1 else 0 end) over (
+            partition by c.feed, c.facility_code, c.unit_code, c.period_grain, c.period_start_on, c.family, c.item_code
+        ) = 1 as is_partly_withheld
+    from counted as c
+    left join {{ ref('unit_lookup') }} as u
+        on u.feed = c.feed
+        and u.facility_code = coalesce(c.facility_code, '')
+        and u.unit_code = coalesce(c.unit_code, '')
+        and c.period_start_on between u.valid_from_on and u.valid_to_on
+    left join {{ ref('instrument') }} as i
+        on i.family = c.family and c.period_start_on >= i.valid_from_on and c.period_start_on <= coalesce(i.valid_to_on, date '9999-12-31')
+    left join {{ ref('instrument_item') }} as q on q.instrument_id = i.instrument_id and q.item_code = c.item_code
+    left join {{ ref('scale_answer') }} as s on s.scale_id = q.scale_id and s.answer = c.answer
+)
+
+select
+    feed, delivery_id, row_number, family, instrument_id,
+    facility_code as source_facility_code,
+    unit_code as source_unit_code,
+    facility_id, unit_id, unit_key, period_start_on, month_start_on, item_code, answer,
+    cast(n_answers as bigint) as n_answers,
+    case
+        when period_grain not in ('day', 'daily', 'month', 'monthly') then 'LONGER_THAN_A_MONTH'
+        when instrument_id is null then 'NO_INSTRUMENT'
+        when not is_on_scale then 'NOT_AN_ANSWER'
+        when n_answers is null then coalesce(n_answers_reason, 'NOT_REPORTED')
+        when n_answers < 0 then 'NEGATIVE'
+        when is_partly_withheld then 'PARTLY_WITHHELD'
+        else 'ANSWERED'
+    end as rule
+from judged
