@@ -47,6 +47,6 @@ left join superseded as x using (feed)
 left join kept as k using (feed)
 -- Kinds whose rows are looked up or joined to cases have no fact of their own; rows without a case are in complaint_problem.
 where f.kind not in ('org_unit', 'timeliness_rule', 'complaint_issue', 'complaint_person', 'complaint_coding', 'complaint_word',
-        'complaint_scheme', 'complaint_link') and s.n - coalesce(x.n, 0) <> coalesce(k.n, 0)
+        'complaint_scheme', 'complaint_link', 'star_cut_point') and s.n - coalesce(x.n, 0) <> coalesce(k.n, 0)
 union all
 select 'superseded rows are listed once', feed, n, n_distinct from superseded where n <> n_distinct

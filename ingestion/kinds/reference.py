@@ -41,6 +41,15 @@ BENCHMARK: Columns = {
     "valid_from_on": Column(DATE, "First date on which the edition is to be used"),
 }
 
+STAR_CUT_POINT: Columns = {
+    "edition": Column(TEXT, "Edition of the cut points: their release", True),
+    "measure_name": Column(TEXT, "Our measure", True),
+    "star": Column(INTEGER, "Stars, 2 to 5, whose lowest score the row gives", True),
+    "lower_bound": Column(NUMBER, "Lowest linear mean of that many stars, points 0 to 100", True),
+    "valid_from_on": Column(DATE, "Last day of the reporting period of the edition: periods that end on it or later take the edition", True),
+    "standing": Column(TEXT, "How well the cut points are known: verified, corroborated, unverified or product-defined"),
+}
+
 SCORE: Columns = {
     "score_source": Column(TEXT, "Who computed the score"),
     "entity_code": Column(TEXT, "Practice, group or facility as the vendor writes it", True),

@@ -39,7 +39,8 @@ def feeds() -> list[Feed]:
     benchmark = [name for name in KINDS["benchmark"]]
     return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["public_measure_id", "edition", "position"]),
             feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id"]),
-            feed("ssm", "score", list(KINDS["score"]), business_key=["entity_code", "public_measure_id", "edition"])]
+            feed("ssm", "score", list(KINDS["score"]), business_key=["entity_code", "public_measure_id", "edition"]),
+            feed("cuts", "star_cut_point", list(KINDS["star_cut_point"]), business_key=["edition", "measure_name", "star"])]
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +62,7 @@ def deliver(given: Input) -> None:
     _clinic(given)
     _vendor(given)
     _published(given)
+    _cut_points(given)
 
 
 def _org(given: Input) -> None:
@@ -160,6 +162,19 @@ def _published(given: Input) -> None:
     given.delivery("ssm", "2025-06-15", [
         {"score_source": "vendor", "entity_code": code, "entity_level": "practice", "public_measure_id": "CAHPS_1", "edition": edition,
          "period_start_on": day(f"{edition}-01-01"), "value": value, "value_reason": None if value else "TOO_FEW"} for code, edition, value in scores])
+
+
+def _cut_points(given: Input) -> None:
+    """Invented cut points: one edition with all ten measures, a later one with a gap, two values the wrong way round, one measure right."""
+    ten = {"nurse_communication": (40, 55, 70, 85), "doctor_communication": (45, 60, 70, 80), "responsiveness": (30, 50, 70, 90), "medicines": (20, 40, 60, 80),
+           "discharge_information": (60, 70, 80, 95), "care_transition": (35, 55, 60, 65), "cleanliness": (50, 60, 70, 80), "quietness": (10, 20, 30, 40),
+           "overall_rating": (40, 65, 72, 80), "recommend": (50, 62, 75, 90)}  # fmt: skip
+    rows = [("2024", "2024-12-31", name, bounds, "product-defined") for name, bounds in ten.items()]
+    rows += [("2025", "2025-09-30", name, bounds, "unverified") for name, bounds in
+             {"cleanliness": (50, 60, 70, 80), "recommend": (50, 75, 62, 90), "overall_rating": (40, 65, 72)}.items()]
+    given.delivery("cuts", "2025-06-01", [
+        {"edition": edition, "measure_name": f"hcahps_{name}", "star": star, "lower_bound": float(bound), "valid_from_on": day(on), "standing": standing}
+        for edition, on, name, bounds, standing in rows for star, bound in enumerate(bounds, start=2)])
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,102 @@
+-- Stars of each facility and four quarters, by cut points that a site brings (feed star_cut_points): one star per measure
+-- from its rounded linear mean, and the summary star. The means are not adjusted: a guide, not the stars of CMS.
+with cut_point as (
+    {{ current_rows('star_cut_point', ['edition', 'measure_name', 'star', 'lower_bound', 'valid_from_on', 'standing']) }}
+),
+
+measure as (
+    select distinct measure_name, instrument_family from {{ source('definition', 'measure') }} where instrument_family is not null
+),
+
+edition as (
+    select m.instrument_family, c.edition, max(c.valid_from_on) as valid_from_on
+    from cut_point as c inner join measure as m using (measure_name)
+    group by all
+),
+
+cut as (
+    select edition, measure_name, list(star order by star, lower_bound) as stars, list(lower_bound order by star, lower_bound) as bounds,
+        any_value(standing order by {{ standing_place('standing') }}) as standing
+    from cut_point group by all
+),
+
+rated as (
+    select * from {{ ref('survey_score') }}
+    where level = 'facility' and period_grain = 'rolling_4_quarters' and date_basis = 'discharge' and adjustment = 'raw' and segment_type = 'all'
+        and (measure_name in (select measure_name from {{ ref('summary_star_part') }}) or measure_name in (select measure_name from cut_point))
+),
+
+complete as (
+    select r.instrument_family, r.facility_id, r.period_start_on, r.period_end_on, coalesce(sum(s.n_complete), 0)::bigint as n_complete
+    from (select distinct instrument_family, facility_id, period_start_on, period_end_on from rated) as r
+    left join {{ ref('dim_unit') }} as u on u.facility_id = r.facility_id
+    left join {{ ref('survey_counts') }} as s
+        on s.unit_key = u.unit_key and s.family = r.instrument_family and s.month_start_on between r.period_start_on and r.period_end_on
+    group by all
+),
+
+in_force as (
+    select c.*, max_by(e.edition, e.valid_from_on || ' ' || e.edition) as edition
+    from complete as c
+    left join edition as e on e.instrument_family = c.instrument_family and e.valid_from_on <= c.period_end_on
+    group by all
+),
+
+measured as (
+    select
+        f.*, r.score_key, r.measure_name, r.label, r.linear_mean,
+        -- Halves up on the fraction, as methods.scoring.round_half_up.
+        floor(r.linear_mean) + case when r.linear_mean - floor(r.linear_mean) >= 0.5 then 1 else 0 end as rounded_mean,
+        c.bounds,
+        case
+            when r.linear_mean is null then coalesce(r.reason, 'NO_LINEAR_MEAN')
+            when f.n_complete < 100 then 'BELOW_MINIMUM'
+            when c.bounds is null then 'NO_CUT_POINTS'
+            when c.stars <> [2, 3, 4, 5] or not (c.bounds[1] < c.bounds[2] and c.bounds[2] < c.bounds[3] and c.bounds[3] < c.bounds[4]) then 'CUT_POINTS_INVALID'
+        end as reason,
+        c.standing
+    from rated as r
+    inner join in_force as f using (instrument_family, facility_id, period_start_on, period_end_on)
+    left join cut as c on c.edition = f.edition and c.measure_name = r.measure_name
+),
+
+starred as (
+    select *, case when reason is null then (1{% for star in range(1, 5) %} + case when rounded_mean >= bounds[{{ star }}] then 1 else 0 end{% endfor %})::integer end as star from measured
+),
+
+part as (
+    select f.instrument_family, f.facility_id, f.period_start_on, f.period_end_on, f.n_complete, f.edition, p.part,
+        case when count(s.star) = count(*) then avg(s.star) end as star,
+        min(coalesce(s.reason, 'MEASURE_MISSING')) filter (s.star is null) as reason_low, max(coalesce(s.reason, 'MEASURE_MISSING')) filter (s.star is null) as reason_high,
+        bool_or(coalesce(s.reason, case when s.star is null then 'MEASURE_MISSING' end, '') in ('MEASURE_MISSING', 'DEFINITION_CHANGED')) as is_missing,
+        any_value(p.standing order by {{ standing_place('p.standing') }}) as standing,
+        any_value(s.standing order by {{ standing_place('s.standing') }}) as cut_standing
+    from in_force as f
+    inner join {{ ref('summary_star_part') }} as p using (instrument_family)
+    left join starred as s using (instrument_family, facility_id, period_start_on, period_end_on, measure_name)
+    group by all
+),
+
+summary as (
+    select instrument_family, facility_id, period_start_on, period_end_on, n_complete, edition,
+        case when count(star) = count(*) then floor(avg(star) + 0.5)::integer end as star,
+        case when count(star) = count(*) then null when min(reason_low) = max(reason_high) then min(reason_low)
+            when any_value(n_complete) < 100 then 'BELOW_MINIMUM' when bool_or(is_missing) then 'MEASURE_MISSING'
+            else 'MEASURE_WITHOUT_STAR' end as reason,
+        list_min(list_concat(list({{ standing_place('standing') }}),
+            list({{ standing_place('cut_standing') }}))) as standing_rank
+    from part group by all
+)
+
+select
+    instrument_family || ':' || measure_name || ':' || period_start_on || ':' || facility_id as star_key,
+    'measure' as star_kind, instrument_family, measure_name, label, facility_id, period_start_on, period_end_on, score_key,
+    edition, linear_mean, rounded_mean, bounds[1] as star_2_from, bounds[2] as star_3_from, bounds[3] as star_4_from, bounds[4] as star_5_from,
+    n_complete, star, reason, 'raw' as adjustment, standing
+from starred
+union all
+select
+    instrument_family || ':summary:' || period_start_on || ':' || facility_id, 'summary', instrument_family, null, 'Summary star', facility_id, period_start_on, period_end_on, null,
+    edition, null, null, null, null, null, null,
+    n_complete, star, reason, 'raw', case when star is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[standing_rank] end
+from summary
