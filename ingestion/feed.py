@@ -148,6 +148,11 @@ class Feed(Strict):
 
         return self.model_copy(update={"columns": iso(self.columns), "checked": iso(self.checked)})
 
+    @property
+    def names_units(self) -> bool:
+        """Whether the files say to which unit of a facility a row belongs."""
+        return "unit_code" in self.columns or "unit_code" in self.constants
+
     @cached_property
     def source_names(self) -> list[str]:
         """Every header or path the feed may read, in order, each once."""

@@ -149,7 +149,7 @@ def _places(con: DuckDBPyConnection, home: Home, feeds: dict[str, Feed], feed: F
             (select max(concat_ws(' ', facility_id, facility_name)) from mapped m where m.place = c.place)
         from code c group by all order by 4 desc, 1, 2""").fetchall()
     found.facilities = sorted({place or f"{code or '(none)'} (not mapped)" for code, _, _, _, place in rows})
-    found.unmapped = [(code, unit_code, n) for code, unit_code, is_mapped, n, _ in rows if not is_mapped]
+    found.unmapped = [(code, unit_code, n) for code, unit_code, is_mapped, n, place in rows if not (is_mapped or place and not feed.names_units)]
     found.n_unmapped_rows = sum(n for _, _, n in found.unmapped)
     found.n_without_facility = sum(n for _, _, _, n, place in rows if place is None)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingestion.feed import load_feeds
 from ingestion.home import Home
 
 _SHOWN_CODES = 3
@@ -28,6 +29,7 @@ select u.feed, any_value(u.source_kind), count(*), sum(u.n_rows)::bigint,
     list(u.source_facility_code || ' / ' || u.source_unit_code
         order by u.facility_id <> 'unassigned', u.n_rows desc, u.source_facility_code, u.source_unit_code)
 from core.unmapped_code as u left join placed as p using (feed)
+where u.facility_id = 'unassigned' or u.source_unit_code <> '(none)' or u.feed not in (select unnest(?::varchar[]))
 group by u.feed order by 5 desc, 4 desc, 1
 """
 _WORDS = {"survey": "surveys", "complaint": "cases", "answer_count": "counts"}
@@ -60,14 +62,18 @@ class UnmappedFeed:
 
 
 def unmapped_feeds(home: Home) -> list[UnmappedFeed]:
-    """By feed, worst first; empty when everything is mapped or nothing is built."""
+    """By feed, worst first; empty when everything is mapped or nothing is built.
+
+    A feed that has no column for units is whole when its facilities are mapped.
+    """
     import duckdb
 
     if not home.build_file.exists():
         return []
+    without_units = [name for name, feed in load_feeds().items() if not feed.names_units]
     with duckdb.connect(str(home.build_file), read_only=True) as con:
         core = {row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()}
-        rows = con.execute(_QUERY).fetchall() if "unmapped_code" in core else []
+        rows = con.execute(_QUERY, [without_units]).fetchall() if "unmapped_code" in core else []
     return [UnmappedFeed(*row) for row in rows]
 
 
