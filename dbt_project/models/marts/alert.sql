@@ -33,7 +33,8 @@ event as (
             || arg_min(c.step_code, (c.due_on, c.step_code)) || ')'
     from {{ ref('complaint_clock') }} as c
     inner join {{ ref('dim_unit') }} as u on u.unit_key = c.unit_key
-    where c.state = 'open_past_target' and c.is_grievance
+    -- The interim letter is due only where the answer is late, and then the answer itself is the event.
+    where c.state = 'open_past_target' and c.is_grievance and c.step_code <> 'interim'
     group by c.feed, c.case_id
     union all
     select
