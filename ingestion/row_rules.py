@@ -36,6 +36,7 @@ REASONS = {
     "two_units": "the file names two units for the same survey; which one is right cannot be told",
     "discharge_after_receipt": "the survey came back before the discharge it is about",
     "complete_without_answers": "the survey is reported as completed and has no answer; it counts as a break-off",
+    "person_in_code": "a column of codes holds what looks like a person's name",
     "set_aside": "the feed keeps other rows only, such as answers that are no previews or tests",
     "too_few_columns": "the record has fewer columns than the header",
     "too_many_columns": "the record has more columns than the header",

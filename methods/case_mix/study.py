@@ -18,7 +18,7 @@ from methods.case_mix.run import case_mix
 from methods.case_mix.scale import Scale
 
 KINDS = ("entity", "overall", "coefficient", "item", "missing", "response", "note")
-TEXT = ("measure_name", "row_kind", "score", "item_code", "adjuster", "reason_code", "text")
+TEXT = ("measure_name", "row_kind", "score", "item_code", "adjuster", "reason_code", "note")
 NUMBERS = (
     "entity", "box", "n_all", "n_answered", "n_usable", "n_entities", "unadjusted", "adjusted", "delta", "se", "ci95", "variance", "t",
     "p_value", "star", "reliability", "coefficient", "rank", "r_squared", "adjusted_r_squared", "overall_mean", "grand_mean", "f", "df1", "df2",
@@ -61,10 +61,10 @@ def _rows(result, measure: Mapping, answered: dict) -> Iterator[dict]:
             yield _entity(row, of_label[row["box"]], 100.0, answered)
     for row in _records(result["dropped"]):
         yield {"row_kind": "entity", "score": LINEAR, "entity": row["entity"], "n_all": row["n_all"], "n_usable": row["n_usable"],
-               "n_answered": answered.get(row["entity"], 0), "reason_code": row["reason_code"], "text": row["reason"]}  # fmt: skip
+               "n_answered": answered.get(row["entity"], 0), "reason_code": row["reason_code"], "note": row["reason"]}  # fmt: skip
     for row in _records(result["overall"]):
         kept = {name: row[name] for name in ("n_entities", "n_usable", "grand_mean", "df1", "df2", "f", "p_value", "reliability")}
-        yield {"row_kind": "overall", "score": LINEAR, "overall_mean": row["overall"], "text": row["reliability_class"] or None} | kept
+        yield {"row_kind": "overall", "score": LINEAR, "overall_mean": row["overall"], "note": row["reliability_class"] or None} | kept
     for row in _records(result["coefficients"]):
         for item in measure["items"]:
             yield {"row_kind": "coefficient", "score": LINEAR, "item_code": item, "adjuster": row["adjuster"], "coefficient": row[item]}
@@ -81,7 +81,7 @@ def _rows(result, measure: Mapping, answered: dict) -> Iterator[dict]:
             yield {"row_kind": "response", "score": name, "entity": row["entity"], "box": box, "n_usable": row["n_usable"],
                    "share": row[f"box_{box}"], "adjusted_share": row.get(f"adjusted_{box}")}  # fmt: skip
     for note in result.notes:
-        yield {"row_kind": "note", "reason_code": note.code, "text": note.text}
+        yield {"row_kind": "note", "reason_code": note.code, "note": note.text}
 
 
 def box_names(n: int) -> list[str]:
@@ -93,7 +93,7 @@ def _entity(row: dict, score: str, factor: float, answered: dict) -> dict:
     found = {name: row[name] * factor if name in _IN_UNITS else row[name] for name in _SCORE}
     found["variance"] *= factor**2
     is_alone = np.isnan(row["adjusted"])
-    reason = {"reason_code": "ONE_ENTITY", "text": "nothing to compare with: unadjusted score only"} if is_alone else {}
+    reason = {"reason_code": "ONE_ENTITY", "note": "nothing to compare with: unadjusted score only"} if is_alone else {}
     return {"row_kind": "entity", "score": score, "entity": row["entity"], "n_answered": answered.get(row["entity"], 0)} | found | reason
 
 

@@ -14,7 +14,8 @@ def test_every_kind_of_event_comes_from_its_mart(warehouse: Warehouse) -> None:
     found = {row["alert_kind"]: row["n"] for row in warehouse.rows("select alert_kind, count(*)::int as n from marts.alert group by all")}
     wanted = {
         "new_signal": "select count(*)::int as n from marts.kpi_signal where signal <> 'none' and value is not null and period_grain = 'month'",
-        "grievance_overdue": "select count(distinct feed || case_id)::int as n from core.complaint_clock where state = 'open_past_target' and is_grievance and step_code <> 'interim'",
+        "grievance_overdue": "select count(distinct feed || case_id)::int as n from core.complaint_clock as c where state = 'open_past_target' and is_grievance and step_code <> 'interim' "
+            "and exists (select 1 from core.fct_complaint as f where f.feed = c.feed and f.case_id = c.case_id and not f.is_closed)",
         "unmapped_code": "select count(*)::int as n from marts.unmapped_codes",
         "held_delivery": "select sum(n_held)::int as n from marts.feed_status",
     }

@@ -120,7 +120,8 @@ def test_every_file_belongs_to_its_feed_and_carries_its_day(small, feeds):
         assert moment.date() == one.delivered_on == listed[one.path].modified_at.date()
         assert sequence == (2 if one.path.rpartition(".")[0].endswith("_v2") else 0)
     assert {one.feed for one in small.files} == {
-        "press_ganey_hcahps", "hcahps_xml", "rl6_feedback", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "synthea_encounters", "org_units"}
+        "press_ganey_hcahps", "hcahps_xml", "rl6_feedback", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "synthea_encounters", "org_units",
+        "metrics", "initiatives"}
 
 
 def test_faulty_records_are_where_they_are_said_to_be(small, read):

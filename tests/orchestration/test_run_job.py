@@ -75,7 +75,7 @@ def test_first_run_reports_every_check_and_where_time_went(ran: Small) -> None:
         ("marts/encounters_by_month", "totals_agree"): True,
         ("published/px", "published_as_built"): True,
     }
-    assert {"landing", "conforming", "expectations", "preparing", "dbt", "reporting", "publishing", "loading"} == set(ran.outcome.seconds)
+    assert {"landing", "conforming", "expectations", "preparing", "dbt", "reporting", "publishing", "loading", "history", "lineage"} == set(ran.outcome.seconds)
     assert any("9 rows accepted, 1 quarantined" in line for line in ran.lines)
 
 

@@ -94,17 +94,17 @@ def test_poor_data_have_a_readable_outcome() -> None:
              "adjusters": [{"name": "x", "lowest": 1, "highest": 5}]}  # fmt: skip
     found = run_study(table, study)
     rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
-    dropped = {row["entity"]: (row["reason_code"], row["text"]) for row in rows if row["row_kind"] == "entity" and row["reason_code"]}
+    dropped = {row["entity"]: (row["reason_code"], row["note"]) for row in rows if row["row_kind"] == "entity" and row["reason_code"]}
     assert {entity: code for entity, (code, _) in dropped.items()} == {3: "ONE_USABLE_ROW", 4: "ADJUSTER_MISSING"}
     assert "variance" in dropped[3][1] and "adjuster" in dropped[4][1]
-    notes = {row["reason_code"]: row["text"] for row in rows if row["row_kind"] == "note"}
+    notes = {row["reason_code"]: row["note"] for row in rows if row["row_kind"] == "note"}
     assert "nobody answered b" in notes["ITEM_WITHOUT_ANSWERS"] and "constant in entity 2" in notes["ADJUSTER_CONSTANT_IN_ENTITY"]
     alone = run_study({name: values[:3] for name, values in table.items()}, study)
     assert [(code, value) for kind, code, value in zip(alone["row_kind"], alone["reason_code"], alone["unadjusted"], strict=True) if kind == "entity"] == [("ONE_ENTITY", 50.0)]
 
 
 def test_notes_name_our_entities(scores: Warehouse) -> None:
-    texts = [row["text"] for row in scores.rows("select text from marts.case_mix where row_kind = 'note' and reason_code = 'FEW_ROWS'")]
+    texts = [row["note"] for row in scores.rows("select note from marts.case_mix where row_kind = 'note' and reason_code = 'FEW_ROWS'")]
     assert any("entity F3 has fewer" in text for text in texts) and any("entity F3/P1 has fewer" in text for text in texts)
 
 

@@ -28,11 +28,12 @@ event as (
     where t.is_current and t.n_missed_running >= 2
     union all
     select
-        'grievance_overdue', c.feed || '/' || c.case_id, min(c.due_on) + 1, null, any_value(u.facility_id), any_value(u.unit_id), c.feed, true,
+        'grievance_overdue', md5(c.feed || '/' || c.case_id), min(c.due_on) + 1, null, any_value(u.facility_id), any_value(u.unit_id), c.feed, true,
         'A grievance at ' || any_value(c.unit_key) || ' is past its due day ' || min(c.due_on) || ' (step '
             || arg_min(c.step_code, (c.due_on, c.step_code)) || ')'
     from {{ ref('complaint_clock') }} as c
     inner join {{ ref('dim_unit') }} as u on u.unit_key = c.unit_key
+    inner join {{ ref('fct_complaint') }} as f on f.feed = c.feed and f.case_id = c.case_id and not f.is_closed
     -- The interim letter is due only where the answer is late, and then the answer itself is the event.
     where c.state = 'open_past_target' and c.is_grievance and c.step_code <> 'interim'
     group by c.feed, c.case_id

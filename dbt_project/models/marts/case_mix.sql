@@ -40,7 +40,7 @@ select
     r.share,
     r.adjusted_share,
     r.reason_code,
-    r.text,
+    r.note,
     'ahrq_4_1c' as method,
     d.standing
 from {{ ref('case_mix_result') }} as r

@@ -69,7 +69,7 @@ def model(dbt, session):
                     found[name] += [value] * n
                 for position, name in enumerate(PLACE):
                     found[name] += [None if number is None else places[number][position] for number in result["entity"]]
-                result["text"] = [named(text, places) for text in result["text"]]
+                result["note"] = [named(note, places) for note in result["note"]]
                 for name, values in result.items():
                     found[name] += [None if value != value else value for value in values]
     return table(found, HEAD | {name: "varchar" for name in TEXT} | {name: "double" for name in NUMBERS})

@@ -132,5 +132,5 @@ def model(dbt, session):
         from series where is_charted and period_grain in ('month', 'quarter')""").to_arrow_table().to_pylist()
     points = session.sql(POINTS).to_arrow_table()
     chosen = [one for one in settings if one["setting"] in wanted] or settings[:1]
-    found = charts_by_setting(points, chosen, series="subject", period="period_start_on") if chosen else None     # noqa: F841
+    found = charts_by_setting(points, chosen, series="subject", period="period_start_on")     # noqa: F841
     return session.sql(RESULT).to_arrow_table()
