@@ -93,15 +93,18 @@ def _print(traced: Trace) -> None:
     console.print(f"[bold]{row['kpi_key']}[/]")
     console.print(f"{definition['label']}, {place_words(row)}, {row['period_start_on']} to {row['period_end_on']}")
     shown = "no value" if row["value"] is None else f"{row['value']:.6g} {definition['unit'].replace('_', ' ')}"
+    parts = "no numerator, " if row["numerator"] is None else f"numerator {number(row['numerator'])}, "
     note = f", not publishable: {row['reason']} ({reason_words(row['reason'])})" if row["reason"] else ""
-    console.print(f"published    {shown} (numerator {number(row['numerator'])}, denominator {number(row['denominator'])}, n {number(row['n'])}){note}")
+    console.print(f"published    {shown} ({parts}denominator {number(row['denominator'])}, n {number(row['n'])}){note}")
     console.print(f"definition   {row['measure_id']} version {row['measure_version']}, {row['standing']} (pxw explain)")
     told = traced.publication
     as_of = f", as of {told['as_of']}" if told["as_of"] else ""
     console.print(f"run          {row['run_id']}, code {told['code_version']}, published {told['published_at']}{as_of}")
     for warning in traced.warnings:
         console.print(f"[yellow]note[/]         {warning}")
-    if traced.is_equal:
+    if traced.study:
+        _print_study(console, traced)
+    elif traced.is_equal:
         again = "no value, and the same sums" if row["value"] is None else f"{traced.recomputed:.12g}, equal to the published value"
         console.print(f"recomputed   [green]{again}[/], from {traced.n_rows:,} evidence rows of {len(traced.deliveries)} deliveries")
     for difference in traced.differences:
@@ -117,6 +120,32 @@ def _print(traced: Trace) -> None:
         rules.add_row(one["rule"], one["source_kind"].replace("_", " "), rule_words(one["rule"]), f"{one['n_rows']:,}", number(one["numerator"]), number(one["denominator"]), style=style)
     console.print(rules)
     _print_rows(console, traced)
+
+
+def _print_study(console: Any, traced: Trace) -> None:
+    from orchestration.console import table as new_table
+
+    study = traced.study
+    console.print(f"adjusted     {study_words(traced)}")
+    if study.adjustment is not None:
+        console.print(f"             unadjusted {study.found['unadjusted']:.6g} {study.adjustment:+.6g} = adjusted {study.found['adjusted']:.6g}")
+    elif study.found:
+        console.print(f"             no adjusted score: {study.found['text'] or study.found['reason_code']}")
+    if study.coefficients:
+        title = "\ncoefficients of the study" + (", of the mean in points: those of the box are not kept" if study.has_coefficients_of_points else "")
+        shown = new_table(title, "adjuster", "item", "points per unit", n_text=2)
+        for one in study.coefficients:
+            shown.add_row(one["adjuster"], one["item_code"], "" if one["coefficient"] is None else f"{one['coefficient']:.6f}")
+        console.print(shown)
+
+
+def study_words(traced: Trace) -> str:
+    """Where an adjusted value comes from and what it was compared with."""
+    study = traced.study
+    compared = (f" Compared and equal: value, denominator and n with the study, the denominator with {traced.n_rows:,} evidence rows "
+                f"of {len(traced.deliveries)} deliveries.") if traced.is_equal else ""
+    return (f"The value comes from study {study.case_mix_id} ({study.label}), a regression over all entities compared: "
+            f"the rows of one of them do not add up to it, and it is not computed again here (`pxw verify` does).{compared}")
 
 
 def place_words(row: dict[str, Any]) -> str:

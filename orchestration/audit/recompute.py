@@ -1,7 +1,7 @@
 """The value of a KPI row computed again from the sums of its evidence.
 
 Belongs here: the arithmetic of each kind of measure, in exact fractions, apart from the SQL that publishes.
-Does not belong here: reading the evidence (evidence.py).
+Does not belong here: reading the evidence (evidence.py), values that are no sum of rows (adjusted.py).
 """
 
 from __future__ import annotations
@@ -49,22 +49,24 @@ def disagreements(published: dict[str, Any], parts: list[Component], scale_facto
     told = []
     sums = {"numerator": sum(part.numerator for part in parts), "denominator": sum(part.denominator for part in parts)}
     for name, total in sums.items():
-        if not _same(published[name] or 0, total):
-            told.append(f"{name}: published {_text(published[name])}, the evidence adds up to {_text(float(total))}")
+        if not is_same(published[name] or 0, total):
+            told.append(f"{name}: published {text_of(published[name])}, the evidence adds up to {text_of(float(total))}")
     value = value_of(parts, scale_factor)
     if published["value"] is None:
         if not published["reason"]:
             told.append("the published value is missing without a reason")
     elif value is None:
-        told.append(f"value: published {_text(published['value'])}, no evidence counts")
-    elif not _same(published["value"], value):
-        told.append(f"value: published {_text(published['value'])}, computed again {_text(float(value))}")
+        told.append(f"value: published {text_of(published['value'])}, no evidence counts")
+    elif not is_same(published["value"], value):
+        told.append(f"value: published {text_of(published['value'])}, computed again {text_of(float(value))}")
     return told
 
 
-def _same(published: float, computed: Fraction) -> bool:
-    return abs(Fraction(published) - computed) <= Fraction(TOLERANCE) * max(1, abs(computed))
+def is_same(published: float, computed: Fraction | float) -> bool:
+    """Equal but for the last digits of a binary double."""
+    return abs(Fraction(published) - Fraction(computed)) <= Fraction(TOLERANCE) * max(1, abs(Fraction(computed)))
 
 
-def _text(number: float | None) -> str:
+def text_of(number: float | None) -> str:
+    """A number in a sentence about a difference."""
     return "nothing" if number is None else f"{number:.12g}"

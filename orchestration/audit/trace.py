@@ -7,7 +7,7 @@ Does not belong here: choosing the row (choose.py), terminal output (trace_comma
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import click
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from ingestion.sql import literal
+from orchestration.audit import adjusted
 from orchestration.audit.choose import Wanted, published_row
 from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.recompute import Component, components, disagreements, value_of
@@ -43,6 +44,7 @@ class Trace:
     definition: dict[str, Any]
     components: list[Component] = field(default_factory=list)
     recomputed: float | None = None
+    study: adjusted.Study | None = None  # of an adjusted measure, whose value is no sum of rows
     differences: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Trace:
 
     @property
     def is_equal(self) -> bool:
-        """The evidence gives the published value and its parts."""
+        """The evidence gives the published value and its parts; of an adjusted one the study and the evidence agree with the row."""
         return not self.differences
 
 
@@ -88,11 +90,9 @@ def trace_row(home: Home, row: dict[str, Any], n_shown: int | None) -> Trace:
                                   "what follows is the evidence of the build; `pxw run` brings both together")
         cut_evidence(con, Cut(row["kpi_id"], row["measure_id"], _units(con, row), row["period_start_on"].replace(day=1), row["period_end_on"]))
         _load(con, home, row["kpi_id"])
-        trace.components = components(con.execute(
+        parts = components(con.execute(
             "select component_code, sum(numerator), sum(denominator) from evidence group by 1 order by 1").fetchall())
-        value = value_of(trace.components, definition["scale_factor"])
-        trace.recomputed = None if value is None else float(value)
-        trace.differences = disagreements(row, trace.components, definition["scale_factor"])
+        _compare(con, trace, parts)
         trace.n_rows = con.execute("select count(*) from evidence").fetchone()[0]
         trace.rules = _dicts(con, "select source_kind, rule, is_counted, count(*) as n_rows, sum(numerator) as numerator, "
                                   "sum(denominator) as denominator from evidence group by all order by is_counted desc, source_kind, rule")
@@ -100,6 +100,17 @@ def trace_row(home: Home, row: dict[str, Any], n_shown: int | None) -> Trace:
         trace.deliveries = _deliveries(con, names)
         trace.rows = _rows(con, names, n_shown)
     return trace
+
+
+def _compare(con: DuckDBPyConnection, trace: Trace, parts: list[Component]) -> None:
+    if trace.definition["source"] == adjusted.SOURCE:
+        trace.study = adjusted.study_of(con, trace.published, trace.definition)
+        trace.differences = adjusted.disagreements(trace.published, parts, trace.study)
+        return
+    scale_factor = trace.definition["scale_factor"]
+    value = value_of(parts, scale_factor)
+    trace.components, trace.recomputed = parts, None if value is None else float(value)
+    trace.differences = disagreements(trace.published, parts, scale_factor)
 
 
 def _definition(con: DuckDBPyConnection, home: Home, kpi_id: str) -> dict[str, Any]:
@@ -169,6 +180,7 @@ def as_json(trace: Trace) -> str:
         "recomputed": {"value": trace.recomputed, "is_equal": trace.is_equal, "differences": trace.differences, "components": [
             {"component_code": part.code, "numerator": float(part.numerator), "denominator": float(part.denominator),
              "score": None if part.score is None else float(part.score)} for part in trace.components]},
+        "study": None if trace.study is None else asdict(trace.study) | {"adjustment": trace.study.adjustment},
         "warnings": trace.warnings, "rules": trace.rules, "deliveries": trace.deliveries, "n_rows": trace.n_rows, "rows": trace.rows,
     }
     return json.dumps(facts, indent=1, default=_plain)

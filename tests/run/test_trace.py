@@ -62,6 +62,19 @@ def test_wrong_evidence_is_said_to_be_different(sample_run: SampleRun):
     assert any(text.startswith("value: published") for text in traced.differences)
 
 
+def test_an_adjusted_value_is_compared_with_its_study_and_never_summed(sample_run: SampleRun):
+    row = rows_of(sample_run, "kpi_id = 'hcahps_overall_rating_adjusted_linear_mean' and value is not null order by reason is not null, level, n desc, kpi_key limit 1")[0]
+    shown = " ".join(run_pxw(sample_run.home, "trace", row["kpi_key"]).stdout.split())
+    assert "no numerator" in shown and "comes from study hcahps_group" in shown and "Compared and equal" in shown and "DIFFERENT" not in shown
+    told = json.loads(run_pxw(sample_run.home, "trace", row["kpi_key"], "--json", "--rows", "0").stdout)
+    assert told["recomputed"]["value"] is None and told["recomputed"]["components"] == [] and told["recomputed"]["is_equal"]
+    assert told["study"]["found"]["unadjusted"] + told["study"]["adjustment"] == pytest.approx(row["value"], abs=1e-9)
+    assert {one["adjuster"] for one in told["study"]["coefficients"]} == {"overall_health", "education", "age"}
+    for changed in ({"value": row["value"] + 0.01}, {"denominator": row["denominator"] + 1}, {"n": row["n"] - 1}, {"numerator": 1.0}, {"value": None}):
+        traced = trace_row(Home(sample_run.home), row | changed, 0)
+        assert not traced.is_equal and traced.differences[0].startswith(f"{next(iter(changed))}: published"), changed
+
+
 def test_a_trace_names_file_hash_row_and_what_it_was_chosen_over(sample_run: SampleRun):
     key = rows_of(sample_run, "kpi_id = 'complaint_rate' and level = 'facility' and period_grain = 'quarter' and value is not null order by n desc limit 1")[0]["kpi_key"]
     told = json.loads(run_pxw(sample_run.home, "trace", key, "--json").stdout)
