@@ -29,7 +29,7 @@ RULES = {
     "NOT_A_COMPLAINT": "feedback of another kind (compliment, question, suggestion)",
     "GRIEVANCE_UNDETERMINED": "nothing says whether it is a grievance",
     "NOT_A_GRIEVANCE": "a complaint that is no grievance",
-    "COUNTED": "an encounter count of a class in the denominator",
+    "COUNTED": "a delivered count that the measure takes",
     "CLASS_NOT_IN_DENOMINATOR": "the measure does not count this class of encounter",
     "CLASS_NOT_COUNTED": "a contact that is no encounter",
     "PART_OF_A_VISIT": "part of another visit, which counts",

@@ -50,7 +50,7 @@ def recount(build: duckdb.DuckDBPyConnection, classes: set[str]) -> Recount:
     visits = build.sql("select unit_key, encounter_class, month_start_on, n_encounters from core.fct_encounter where is_counted").df()
     mix: dict[tuple, Counter] = defaultdict(Counter)
     for row in visits.itertuples():
-        if row.encounter_class != "unassigned":
+        if row.encounter_class != "unassigned" and not row.unit_key.endswith("/unassigned"):
             mix[row.unit_key, row.month_start_on.year][row.encounter_class] += row.n_encounters
         if row.encounter_class in classes:
             for entity in units[row.unit_key]:

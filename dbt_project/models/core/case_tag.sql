@@ -12,7 +12,8 @@ with class_of_unit as (
                 partition by unit_key, extract(year from month_start_on) order by sum(n_encounters) desc, encounter_class
             ) as nth
         from {{ ref('fct_encounter_count') }}
-        where encounter_class <> 'unassigned' and n_encounters > 0
+        -- What is left over without a unit has no class in common.
+        where encounter_class <> 'unassigned' and unit_id <> 'unassigned' and n_encounters > 0
         group by unit_key, extract(year from month_start_on), encounter_class
     ) as ranked
     where nth = 1
