@@ -23,7 +23,8 @@ Lines are looked at one by one: several lines taken together as equations are no
                of differences of four cells, where the sum of the suppressed ones says nothing
   kpi_row:     SQL text, a kpi_key: hidden when that row of kpi_value is (instead of counts)
   together:    SQL text; rows with the same text are hidden together (a chart whose limits rest on all its points)
-  hides:       columns that become null;  reason, publishable, flag: columns that say so
+  hides:       columns that become null;  reason, publishable, flag: columns that say so; an entry that names none of the
+               three hides a number beside the value, and the row counts as shown
 A mart that says nothing is left out of a publication with suppression.
 """
 
@@ -98,8 +99,8 @@ def _compare_with_published(con: DuckDBPyConnection, home: Home, told: Suppressi
     if _KPI not in told.selects or not before.exists():
         return
     told.n_turned_hidden, told.n_turned_shown = con.execute(f"""
-        select count(*) filter (now.reason like '{PRIMARY}%' and was.numerator is not null),
-            count(*) filter (was.reason like '{PRIMARY}%' and now.numerator is not null)
+        select count(*) filter (now.reason like '{PRIMARY}%' and coalesce(was.reason, '') not like '{PRIMARY}%'),
+            count(*) filter (was.reason like '{PRIMARY}%' and coalesce(now.reason, '') not like '{PRIMARY}%')
         from {told.select(_KPI)} as now inner join read_parquet({literal(str(before))}) as was using (kpi_key)""").fetchone()
 
 
@@ -227,7 +228,8 @@ def _mask(con: DuckDBPyConnection, mart: str, parts: list[_Part]) -> str:
     """The select of a mart without its suppressed numbers; leaves a table of the states of its rows behind."""
     joins = " ".join(part.join() for part in parts)
     # The worst of the entries: SUPPRESSED sorts before SUPPRESSED_COMPLEMENTARY.
-    worst = f"list_min(list_filter([{', '.join(part.state() for part in parts)}], lambda s: s is not null))"
+    telling = [part for part in parts if part.spec.keys() & {"reason", "publishable", "flag"}]
+    worst = f"list_min(list_filter([{', '.join(part.state() for part in telling or parts)}], lambda s: s is not null))"
     name = "m.kpi_key" if mart == _KPI else "null::varchar"
     con.execute(f"create temp table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
     if mart == _KPI:

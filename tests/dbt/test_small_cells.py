@@ -21,9 +21,9 @@ Row = dict[str, Any]
 class Publication:
     """The marts of the scenario with counts below 11 left out."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, marts: list[str] = MARTS) -> None:
         self.con = con
-        self.told: Suppression = suppress(con, MARTS, declared(PROJECT_DIR), 11)
+        self.told: Suppression = suppress(con, marts, declared(PROJECT_DIR), 11)
 
     def rows(self, mart: str, relation: str | None = None) -> list[Row]:
         found = self.con.execute(f"select * from {relation or self.told.select(mart)}")
@@ -56,12 +56,15 @@ def test_no_count_of_one_to_ten_is_shown_and_every_hidden_number_says_why(shown,
             assert row[name] in (None, true[name])
             if row[name] is not None and float(row[name]).is_integer():
                 assert row[name] == 0 or row[name] > 10, (key, name)
-        if row["numerator"] is None or row["denominator"] is None:
+        is_adjusted = true["numerator"] is None  # a regression: no count is shown, so none is hidden
+        if row["denominator"] is None or (row["numerator"] is None and not is_adjusted) or str(row["reason"]).startswith("SUPPRESSED"):
             hidden += 1
             assert row["reason"].startswith("SUPPRESSED") and not row["is_publishable"]
             assert (row["value"], row["ci_low"], row["ci_high"]) == (None, None, None)
+        elif is_adjusted and 0 < true["denominator"] - true["n"] < 11:
+            assert row == true | {"n": None}
         else:
-            assert {k: v for k, v in row.items()} == true
+            assert row == true
     assert 0 < hidden < len(shown)
     assert any(row["value"] is not None for row in shown.values())
 
@@ -92,7 +95,7 @@ def lines(whole: dict[str, Row]) -> Iterator[tuple[str, list[str]]]:
 def test_no_total_and_its_parts_give_a_hidden_count_back(shown, whole, number):
     tried = 0
     for total, parts in lines(whole):
-        if not float(whole[total][number]).is_integer():
+        if whole[total][number] is None or not float(whole[total][number]).is_integer():
             continue
         unknown = [key for key in (total, *parts) if shown[key][number] is None]
         tried += bool(unknown)
@@ -147,5 +150,62 @@ def test_other_marts_show_no_small_count_and_say_so(publication):
 
 
 def test_the_build_keeps_every_number(publication, whole):
-    assert not [row for row in whole.values() if row["numerator"] is None or str(row["reason"]).startswith("SUPPRESSED")]
+    assert not [row for row in whole.values() if row["denominator"] is None or row["n"] is None or str(row["reason"]).startswith("SUPPRESSED")]
+    adjusted = {row["measure_id"] for row in publication.rows("dim_measure", "build.marts.dim_measure") if row["source"] == "adjusted"}
+    assert all((row["numerator"] is None) == (row["measure_id"] in adjusted) for row in whole.values())
     assert not [row for row in publication.rows("unmapped_codes", "build.marts.unmapped_codes") if row["is_suppressed"] or row["n_rows"] is None]
+
+
+@pytest.fixture(scope="module")
+def adjusted(warehouse: Warehouse) -> Iterator[Any]:
+    """Publishes the kpi_value of the scenario after an adjusted row and the plain row of its place were given these counts."""
+    key = "rolling_12_months:2024-01-01:facility:F9:all"
+
+    def publish(denominator: int, n: int, numerator: int, plain: int) -> tuple[Row, Row]:
+        with duckdb.connect() as con:
+            con.execute(f"attach '{warehouse.file}' as scenario (read_only)")
+            con.execute("attach ':memory:' as build; create schema build.marts")
+            con.execute("create table build.marts.dim_measure as from scenario.marts.dim_measure")
+            con.execute("create table build.marts.kpi_value as from scenario.marts.kpi_value limit 0")
+            for measure, counts in (("adjusted_top_box", (None, denominator, n)), ("top_box", (numerator, plain, plain))):
+                name = f"hcahps_overall_rating_{measure}"
+                con.execute(
+                    """insert into build.marts.kpi_value by name select ? as kpi_key, ? as kpi_id, ? as measure_id, 'facility' as level, 'F9' as facility_id,
+                    'all' as segment_type, 'all' as segment_value, 'rolling_12_months' as period_grain, date '2024-01-01' as period_start_on,
+                    date '2024-12-31' as period_end_on, ? as numerator, ? as denominator, ? as n, 70.0 as value, 60.0 as ci_low, 80.0 as ci_high,
+                    true as is_publishable""", [f"{name}:{key}", name, name, *counts])
+            rows = sorted(Publication(con, ["kpi_value"]).rows("kpi_value"), key=lambda row: row["kpi_key"])
+            return rows[0], rows[1]  # adjusted_top_box, top_box
+
+    yield publish
+
+
+NUMBERS = ("denominator", "n", "value", "ci_low", "ci_high", "reason", "is_publishable")
+
+
+@pytest.mark.parametrize(("counts", "expected", "is_plain_shown"), [
+    ((60, 60, 40, 60), (60, 60, 70, 60, 80, None, True), True),
+    ((60, 57, 40, 60), (60, None, 70, 60, 80, None, True), True),  # 3 surveys without adjusters
+    ((60, 49, 40, 60), (60, 49, 70, 60, 80, None, True), True),
+    ((10, 10, 40, 60), (None, None, None, None, None, "SUPPRESSED", False), True),
+    ((30, 9, 40, 60), (None, None, None, None, None, "SUPPRESSED", False), True),
+    ((60, 60, 5, 60), (60, 60, None, None, None, "SUPPRESSED", False), False),  # the share would give the plain count
+])
+def test_an_adjusted_value_is_hidden_by_the_surveys_it_rests_on(adjusted, counts, expected, is_plain_shown):
+    row, plain = adjusted(*counts)
+    assert tuple(row[name] for name in NUMBERS) == expected
+    assert (plain["value"] is not None) == is_plain_shown and plain["is_publishable"] == is_plain_shown
+
+
+def test_every_mart_of_the_scenario_is_published_or_left_out(warehouse: Warehouse):
+    with duckdb.connect() as con:
+        con.execute(f"attach '{warehouse.file}' as build (read_only)")
+        tables = "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts' order by 1"
+        marts = [row[0] for row in con.execute(tables).fetchall()]
+        known = declared(PROJECT_DIR)
+        every = Publication(con, marts)
+        assert every.told.left_out == [mart for mart in marts if mart not in known]
+        assert {"complaint_rate", "experience_scorecard", "survey_score", "case_mix", "complaint_backlog"} <= set(every.told.left_out)
+        for mart in set(marts) - set(every.told.left_out):
+            n = con.execute(f"select count(*) from build.marts.{mart}").fetchone()[0]
+            assert len(every.rows(mart)) == n, mart
