@@ -17,6 +17,10 @@ with found as (
         select distinct level, entity_code, facility_id, unit_id, service_line from {{ ref('kpi_entity') }}
     ) as e on e.level = r.level and e.facility_id = r.facility_id and e.unit_id is not distinct from r.unit_id
     where r.row_kind = 'entity'
+    -- An entity that could not be adjusted has one row, which speaks for every score, unless the score has its own.
+    qualify row_number() over (
+        partition by k.kpi_id, r.level, e.entity_code, r.n_months, r.first_month order by m.statistic <> r.score, r.case_mix_id
+    ) = 1
 )
 
 select
