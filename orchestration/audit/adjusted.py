@@ -58,7 +58,7 @@ def study_of(con: DuckDBPyConnection, row: dict[str, Any], definition: dict[str,
              f"and level = {literal(row['level'])} and period_start_on = date '{row['period_start_on']}' and period_end_on = date '{row['period_end_on']}'")
     place = " and ".join(f"{name} is not distinct from {literal(row[name]) if row[name] is not None else 'null'}" for name in ("facility_id", "unit_id"))
     # An entity the study left out has one row without a score, that of the linear mean.
-    found = _dicts(con, "select label, n_all, n_answered, n_usable, unadjusted, adjusted, variance, reason_code, text from built.marts.case_mix "
+    found = _dicts(con, "select label, n_all, n_answered, n_usable, unadjusted, adjusted, variance, reason_code, note from built.marts.case_mix "
                         f"where {where} and {place} and row_kind = 'entity' and (score = {literal(score)} or (reason_code is not null and score = '{_POINTS}')) "
                         f"order by score = {literal(score)} desc limit 1")
     coefficients = _dicts(con, f"select adjuster, item_code, coefficient from built.marts.case_mix where {where} and row_kind = 'coefficient' order by all")
