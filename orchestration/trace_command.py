@@ -130,7 +130,7 @@ def _print_study(console: Any, traced: Trace) -> None:
     if study.adjustment is not None:
         console.print(f"             unadjusted {study.found['unadjusted']:.6g} {study.adjustment:+.6g} = adjusted {study.found['adjusted']:.6g}")
     elif study.found:
-        console.print(f"             no adjusted score: {study.found['text'] or study.found['reason_code']}")
+        console.print(f"             no adjusted score: {study.found['note'] or study.found['reason_code']}")
     if study.coefficients:
         title = "\ncoefficients of the study" + (", of the mean in points: those of the box are not kept" if study.has_coefficients_of_points else "")
         shown = new_table(title, "adjuster", "item", "points per unit", n_text=2)
