@@ -37,6 +37,9 @@ PATTERNS = {
 PRIORITY = {"encounter_counts": 3, "encounter_counts_daily": 2, "fhir_encounters": 1, "synthea_encounters": 1}
 ZONE = "America/Chicago"  # of local times in complaints; a visit's date for looking up its unit is taken there too
 FOREVER = "date '9999-12-31'"
+# What the script recounts; the sample has no other survey, and rates that narrow the cases or follow their answers are not recounted.
+RECOUNTED_MEASURES = ("(source in ('answers', 'surveys') and instrument_family = 'hcahps' "
+                      "or measure_id in ('complaints_per_1000_encounters', 'grievances_per_1000_encounters'))")
 FACTS = ("file_number", "survey_id", "facility_code", "unit_code", "discharge_on", "disposition_code", "discharge_status", "is_official")
 FHIR = ("{id: 'VARCHAR', status: 'VARCHAR', class: 'STRUCT(code VARCHAR)', period: 'STRUCT(\"start\" VARCHAR, \"end\" VARCHAR)', "
         "partOf: 'STRUCT(reference VARCHAR)', location: 'STRUCT(location STRUCT(display VARCHAR))[]', "
@@ -91,12 +94,15 @@ class Script:
         for path in SEEDS.glob("*.csv"):
             self.run(f"create temp view {path.stem} as from read_csv('{path}', all_varchar = true)")
         self.weights: dict = defaultdict(lambda: defaultdict(dict))  # measure -> item -> answer -> weight
-        for measure, item, answer, weight in self.rows("select measure_id, item_code, answer, weight from measure_weight order by all"):
+        for measure, item, answer, weight in self.rows(f"""
+                select measure_id, item_code, answer, weight from measure_weight join measure using (measure_id)
+                where {RECOUNTED_MEASURES} order by all"""):
             self.weights[measure][item][answer] = weight
         scored = {(item, answer) for items in self.weights.values() for item, answers in items.items() for answer in answers}
         self.counters = {f"{item}__{answer}": (item, answer) for item, answer in sorted(scored)}
         self.scored = list(dict.fromkeys(item for item, _ in self.counters.values()))
-        self.rates = [measure for (measure,) in self.rows("select measure_id from measure where source = 'cases' order by all")]
+        self.rates = [measure for (measure,) in self.rows(
+            f"select measure_id from measure where source = 'cases' and {RECOUNTED_MEASURES} order by all")]
         self.questions = self.rows("""
             select instrument_id, question_number::integer, item_code, is_counted_for_completeness = 'true'
             from instrument_item join instrument using (instrument_id) where family = 'hcahps'""")
@@ -536,12 +542,12 @@ class Script:
         """A column per KPI, an expression over the counters; then a row per value. A month is closed when a delivery came after it."""
         survey_end, case_end = self._newest("press_ganey_hcahps", "hcahps_xml"), self._newest("rl6_feedback")
         columns = []
-        for kpi, measure, source, scale, rule, start, end, levels, grains in self.rows("""
+        for kpi, measure, source, scale, rule, start, end, levels, grains in self.rows(f"""
                 select kpi_id, measure_id, source, scale_factor, numerator_rule, coalesce(valid_from_on, date '1900-01-01'),
                     coalesce(valid_to_on, date '9999-11-30'), (select list(level) from kpi_level as l where l.kpi_id = k.kpi_id),
                     (select list(period_grain) from kpi_window as w where w.kpi_id = k.kpi_id)
                 from kpi as k join measure using (measure_id)
-                where source <> 'handled_cases'"""):
+                where {RECOUNTED_MEASURES}"""):
             first = _number(start - timedelta(days=1)) + 1
             last = min(_number(end + timedelta(days=1)), case_end if source == "cases" else survey_end) - 1
             columns.append(f"""case when level in {_in(levels)} and grain in {_in(grains)} and end_month <= {last}

@@ -211,8 +211,11 @@ def test_own_benchmarks_are_plain_values_or_points(read):
         ("percentile", 50, 84.1, 84.1), ("percentile", 75, 86.9, 86.9), (None, None, 83.7, 83.7), ("decile", 3, 80.1, 82.4)]
 
 
-def test_cut_points_of_stars_are_two_to_five(read):
-    done = read("star_cut_points", fixture("star_cut_points"))
+def test_cut_points_of_stars_are_two_to_five(read, tmp_path):
+    good = fixture("star_cut_points")
+    bad = tmp_path / good.name
+    bad.write_text(good.read_text() + "invented example,hcahps_cleanliness,6,90,2024-12-31,\n")
+    done = read("star_cut_points", bad)
     assert done.rows("edition, measure_name, star, lower_bound, standing")[:5] == [
         ("invented example", "hcahps_nurse_communication", star, 20.0 * (star - 1), "product-defined") for star in (2, 3, 4, 5)
     ] + [("invented example", "hcahps_cleanliness", 2, 20.5, "unverified")]
