@@ -1,7 +1,7 @@
 """Sending alerts after a run: each event once to each receiver, and never at the cost of the run.
 
 Belongs here: what is new for whom, the message, calling Apprise. Does not belong here: what is an alert (alert.sql), the command
-(alerts_command.py), the ledger's words (alert_state.py).
+(commands/alerts.py), the ledger's words (alert_state.py).
 
 A receiver is known by a hash of its URL, since URLs hold secrets: neither ledger nor output shows one. A message holds KPI, place,
 feed and numbers as published, never a person or a free text.

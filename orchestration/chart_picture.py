@@ -1,6 +1,6 @@
 """A control chart as one HTML page: inline SVG, no scripts, nothing from elsewhere.
 
-Belongs here: from published rows to a picture and the words beside it. Does not belong here: asking the marts (chart_command.py),
+Belongs here: from published rows to a picture and the words beside it. Does not belong here: asking the marts (commands/chart.py),
 any statistic. Values are rounded here and nowhere else.
 """
 

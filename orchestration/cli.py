@@ -16,15 +16,15 @@ from typing import Any
 import click
 
 from ingestion.home import Home
-from orchestration.alerts_command import alerts
-from orchestration.chart_command import chart
-from orchestration.as_of_command import as_of
-from orchestration.explain_command import explain
-from orchestration.report_command import audit
-from orchestration.restatements_command import restatements
-from orchestration.score_command import score
-from orchestration.trace_command import trace
-from orchestration.verify_command import ledger, verify
+from orchestration.commands.alerts import alerts
+from orchestration.commands.chart import chart
+from orchestration.commands.as_of import as_of
+from orchestration.commands.explain import explain
+from orchestration.commands.report import audit
+from orchestration.commands.restatements import restatements
+from orchestration.commands.score import score
+from orchestration.commands.trace import trace
+from orchestration.commands.verify import ledger, verify
 
 _LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
 
@@ -81,9 +81,9 @@ def main() -> None:
 @click.option("--sample-if-empty", is_flag=True, hidden=True)
 def run(inboxes: tuple[str, ...], as_of: Any, force: bool, sample_if_empty: bool) -> None:
     """Take new files from the inbox all the way to the published marts."""
-    from orchestration import run_command
+    from orchestration.commands import run as command
 
-    sys.exit(run_command.run(Home.from_env(), list(inboxes), as_of.date() if as_of else None, force, sample_if_empty))
+    sys.exit(command.run(Home.from_env(), list(inboxes), as_of.date() if as_of else None, force, sample_if_empty))
 
 
 @main.command()
@@ -104,18 +104,18 @@ def sample(directory: Path, scale: str, seed: int) -> None:
 @click.option("--feed", "feed_name", help="Feed to check against; by default the one the file's name belongs to.")
 def check(file: Path, feed_name: str | None) -> None:
     """Say what would be accepted, quarantined or held of FILE. Changes nothing."""
-    from orchestration import check_command
+    from orchestration.commands import check as command
 
-    sys.exit(check_command.check(Home.from_env(), file, feed_name))
+    sys.exit(command.check(Home.from_env(), file, feed_name))
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def status(as_json: bool) -> None:
     """Show feeds, deliveries that are held or refused and why, and what is published."""
-    from orchestration import status_command
+    from orchestration.commands import status as command
 
-    status_command.status(_existing_home(), as_json)
+    command.status(_existing_home(), as_json)
 
 
 @main.command()
@@ -123,9 +123,9 @@ def status(as_json: bool) -> None:
 @click.option("--reason", help="Why this delivery may pass; kept in the ledger. Without it, only what would change is said.")
 def release(delivery_id: str, reason: str | None) -> None:
     """Let a held delivery pass, saying what it changes. DELIVERY_ID may be shortened as long as it is unique."""
-    from orchestration import release_command
+    from orchestration.commands import release as command
 
-    sys.exit(release_command.release(_existing_home(), delivery_id, reason))
+    sys.exit(command.release(_existing_home(), delivery_id, reason))
 
 
 @main.command()
@@ -133,9 +133,9 @@ def release(delivery_id: str, reason: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def kpis(word: str, as_json: bool) -> None:
     """List the KPIs, or those with WORD in id or label."""
-    from orchestration import kpis_command
+    from orchestration.commands import kpis as command
 
-    sys.exit(kpis_command.kpis(_existing_home(), word, as_json))
+    sys.exit(command.kpis(_existing_home(), word, as_json))
 
 
 @main.command()
@@ -148,9 +148,9 @@ def kpis(word: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def show(kpi: str, level: str, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
     """Print the published values of KPI (`pxw kpis` lists them)."""
-    from orchestration import show_command
+    from orchestration.commands import show as command
 
-    sys.exit(show_command.show(_existing_home(), kpi, level, period, window, facility, unit, as_json))
+    sys.exit(command.show(_existing_home(), kpi, level, period, window, facility, unit, as_json))
 
 
 @main.command()

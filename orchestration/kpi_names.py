@@ -1,7 +1,7 @@
 """Finding a KPI, and listing what there is.
 
 Belongs here: the published definitions of KPIs, the nearest names to a word.
-Does not belong here: values (show_command.py).
+Does not belong here: values (commands/show.py).
 """
 
 from __future__ import annotations

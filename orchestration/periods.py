@@ -1,7 +1,7 @@
 """Periods as people write them: 2026-03, 2026-Q1.
 
 Belongs here: from text to window and last day, and saying what is wrong with the text.
-Does not belong here: which periods have data (show_command.py).
+Does not belong here: which periods have data (commands/show.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Running the job `warehouse` inside this process, against the instance of the home.
 
 Belongs here: opening the instance, executing, telling in sentences what failed.
-Does not belong here: deciding whether a run is due (run_command.py), the graph (definitions.py).
+Does not belong here: deciding whether a run is due (commands/run.py), the graph (definitions.py).
 """
 
 from __future__ import annotations

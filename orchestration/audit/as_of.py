@@ -1,7 +1,7 @@
 """A KPI as it stood on a date: as it was published then, and as it would be built today from what was known then.
 
 Belongs here: the build from a ledger cut at the date, the published values of the date, comparing both.
-Does not belong here: output (as_of_command.py).
+Does not belong here: output (commands/as_of.py).
 
 What was known on a date is what had landed by its end (UTC): the ledger up to that moment is itself a
 whole ledger, with the verdicts and releases of the time. Built by the code that published then, it gives

@@ -1,7 +1,7 @@
 """Which published KPI row a person means.
 
 Belongs here: keys, and KPI with place and period, to one row of marts.kpi_value.
-Does not belong here: what a period may be written as (show_command.py), what stands behind the row (trace.py).
+Does not belong here: what a period may be written as (commands/show.py), what stands behind the row (trace.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.show_command import resolve_kpi, resolve_period
+from orchestration.commands.show import resolve_kpi, resolve_period
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -1,7 +1,7 @@
 """A KPI's definition in words, and every version of it the ledger has seen.
 
 Belongs here: sentences from the definition files and code tables, where each part stands, who changed it when.
-Does not belong here: values (trace.py), output (explain_command.py).
+Does not belong here: values (trace.py), output (commands/explain.py).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def write_page(path: Path, template: str, title: str, **facts: Any) -> None:
 
 def write_trace(traced: Trace, path: Path) -> None:
     """The page of one KPI row. With original records on it only the owner can read it."""
-    from orchestration.trace_command import place_words, study_words
+    from orchestration.commands.trace import place_words, study_words
 
     write_page(path, "trace.html", f"Trace of {traced.published['kpi_key']}", t=traced, place=place_words(traced.published),
                study_words=study_words(traced) if traced.study else "")

@@ -1,7 +1,7 @@
 """The report for an auditor: one folder that opens in a browser without a network, with the data beside the page.
 
 Belongs here: what goes into the folder, and how each part is collected.
-Does not belong here: the words of the page (templates/report.html), options (report_command.py).
+Does not belong here: the words of the page (templates/report.html), options (commands/report.py).
 
 Everything comes from the published layer, so what is suppressed there is suppressed here. Counts of
 evidence are the one thing read from the build file; they are left out for suppressed rows, and counts

@@ -1,7 +1,7 @@
 """One published KPI row down to the rows of the delivered files.
 
 Belongs here: collecting the facts of a trace as plain data.
-Does not belong here: choosing the row (choose.py), terminal output (trace_command.py), pages (pages.py).
+Does not belong here: choosing the row (choose.py), terminal output (commands/trace.py), pages (pages.py).
 """
 
 from __future__ import annotations

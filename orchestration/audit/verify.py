@@ -1,7 +1,7 @@
 """Is everything still what it was: landed files, the chain of the ledger, what is published, and that it can be made again.
 
 Belongs here: the four examinations, each a list of sentences on what differs.
-Does not belong here: repairing anything; arguments and exit codes (verify_command.py).
+Does not belong here: repairing anything; arguments and exit codes (commands/verify.py).
 """
 
 from __future__ import annotations

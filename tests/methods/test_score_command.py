@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from orchestration.score_command import score
+from orchestration.commands.score import score
 
 HAND = """entity,Q1,Q2,A1,A2
 A,2,4,1,1
@@ -218,7 +218,7 @@ def test_importing_the_command_loads_no_heavy_library():
     import subprocess
     import sys
 
-    code = "import sys, orchestration.score_command; print({'duckdb', 'numpy', 'pandas', 'scipy'} & set(sys.modules))"
+    code = "import sys, orchestration.commands.score; print({'duckdb', 'numpy', 'pandas', 'scipy'} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         == "set()"

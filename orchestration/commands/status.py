@@ -78,8 +78,8 @@ def _delivery_facts(delivery: Delivery) -> dict[str, Any]:
 
 
 def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> None:
-    from orchestration.console import console as new_console
-    from orchestration.summary import print_troubles, print_unmapped
+    from orchestration.commands.console import console as new_console
+    from orchestration.commands.summary import print_troubles, print_unmapped
 
     console = new_console()
     used = [feed for feed in facts["feeds"] if feed["newest_delivered_at"]]
@@ -96,7 +96,7 @@ def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> Non
 
 
 def _print_feeds(console: Any, home: str, feeds: list[dict[str, Any]]) -> None:
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import table as new_table
 
     states = [state for state in _STATES if state == "accepted" or any(feed.get(state) for feed in feeds)]
     rows = ("delivered", "accepted", "quarantined", "held")

@@ -85,8 +85,8 @@ def _write_csv(traced: Trace, raw: bool) -> None:
 def _print(traced: Trace) -> None:
     from orchestration.audit.pages import number
     from orchestration.audit.words import reason_words, rule_words
-    from orchestration.console import console as new_console
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import console as new_console
+    from orchestration.commands.console import table as new_table
 
     console = new_console()
     row, definition = traced.published, traced.definition
@@ -123,7 +123,7 @@ def _print(traced: Trace) -> None:
 
 
 def _print_study(console: Any, traced: Trace) -> None:
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import table as new_table
 
     study = traced.study
     console.print(f"adjusted     {study_words(traced)}")
@@ -157,7 +157,7 @@ def place_words(row: dict[str, Any]) -> str:
 
 def _print_rows(console: Any, traced: Trace) -> None:
     from orchestration.audit.pages import number
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import table as new_table
 
     if not traced.rows:
         return

@@ -117,7 +117,7 @@ def _why_empty(con: Any, kpi_id: str, level: str, grain: str, end_on: date | Non
 
 
 def _print(kpi: KpiName, level: str, rows: list[dict[str, Any]]) -> None:
-    from orchestration.console import console, table
+    from orchestration.commands.console import console, table
 
     first = rows[0]
     unit = f"{kpi.unit_text}, {kpi.direction_text}" if kpi.direction_text else kpi.unit_text

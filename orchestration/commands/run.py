@@ -109,7 +109,7 @@ def _progress(started: float):
 
 def _report(home: Home, feeds: dict[str, Feed], inboxes: list[str]) -> None:
     from ingestion.landing import unplaced
-    from orchestration.summary import print_summary
+    from orchestration.commands.summary import print_summary
 
     print_summary(home, feeds)
     _list_unplaced(list(unplaced(inboxes, feeds)))

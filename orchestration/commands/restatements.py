@@ -44,7 +44,7 @@ def read(home: Home, since: date | None, kpi: str | None, *, is_all: bool) -> li
     """Rows of the mart with today's annotations, newest publication first. Raises NothingPublished."""
     from orchestration.audit.history import create_annotations
     from orchestration.published import open_marts
-    from orchestration.show_command import resolve_kpi
+    from orchestration.commands.show import resolve_kpi
 
     with open_marts(home) as con:
         kpi_id = resolve_kpi(con, kpi) if kpi else None
@@ -83,8 +83,8 @@ def annotate(publication: int, kpi: str | None, what_happened: str, how_found: s
 
 
 def _print(rows: list[dict[str, Any]], since: datetime | None) -> None:
-    from orchestration.console import console as new_console
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import console as new_console
+    from orchestration.commands.console import table as new_table
 
     console = new_console()
     if not rows:

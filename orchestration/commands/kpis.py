@@ -1,7 +1,7 @@
 """`pxw kpis`: which KPIs are published.
 
 Belongs here: the list.
-Does not belong here: values (show_command.py), definitions that are not published yet.
+Does not belong here: values (commands/show.py), definitions that are not published yet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def kpis(home: Home, word: str, as_json: bool) -> int:
 
 
 def _print(listed: list) -> None:
-    from orchestration.console import console, table
+    from orchestration.commands.console import console, table
 
     shown = table(f"{len(listed)} KPIs", "KPI", "label", "unit", "better", "levels", "windows", n_text=6)
     for one in listed:

@@ -57,7 +57,7 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
 
 def _place(con: Any, facility: str | None, unit: str | None, service_line: str | None) -> str:
     """Level and entity as a series key has them."""
-    from orchestration.show_command import resolve_facility, resolve_unit
+    from orchestration.commands.show import resolve_facility, resolve_unit
 
     if not facility:
         return "enterprise:all"

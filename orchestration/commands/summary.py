@@ -28,7 +28,7 @@ _SHOWN_FACILITIES, _SHOWN_TROUBLES = 15, 8
 
 def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
     """Print what a reader of the marts wants to know after a run."""
-    from orchestration.console import console as new_console
+    from orchestration.commands.console import console as new_console
 
     console = new_console()
     try:
@@ -52,7 +52,7 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
         console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")
     if any(d.status == "held" for d in stuck):
         console.print('a held delivery is loaded after: pxw release ID --reason "..."')
-    from orchestration.status_command import row_facts
+    from orchestration.commands.status import row_facts
 
     n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)
     parts = [f"{rows[f'n_rows_{what}']:,} {what}" for what in ("accepted", "quarantined", "held", "waiting") if rows.get(f"n_rows_{what}")]
@@ -70,7 +70,7 @@ def print_unmapped(console: Console, home: Home) -> None:
 
 
 def _print_headlines(home: Home, console: Console) -> None:
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import table as new_table
 
     with open_marts(home) as con:
         month = last_closed_month(con) or last_closed_month(con, "hcahps_overall_rating_top_box")

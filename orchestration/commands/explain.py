@@ -35,8 +35,8 @@ def explain(kpi: str, as_json: bool) -> None:
 
 
 def _print(found: Explanation) -> None:
-    from orchestration.console import console as new_console
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import console as new_console
+    from orchestration.commands.console import table as new_table
 
     console = new_console()
     console.print(f"[bold]{found.kpi.kpi_id}[/]")

@@ -102,7 +102,7 @@ def score(file, items, entity, adjusters, valid, boxes, strata_file, as_json, cs
         --adjusters GHR=Q39:1-5,AGE=Q40:1-7
     """
     from methods.case_mix import CaseMixError, program, report
-    from orchestration.score_input import InputError, UnknownColumn
+    from orchestration.commands.score_input import InputError, UnknownColumn
 
     try:
         result = _run(file, _listed(items), entity, [_adjuster(a) for a in _listed(adjusters)], valid, boxes, options)
@@ -129,7 +129,7 @@ def score(file, items, entity, adjusters, valid, boxes, strata_file, as_json, cs
 def _run(file: Path, items: list[str], entity: str, adjusters: list, valid, boxes, options: dict):
     """Read the columns and run the algorithm."""
     from methods.case_mix import case_mix, scale_of
-    from orchestration import score_input
+    from orchestration.commands import score_input
 
     delimiter = "\t" if options["delimiter"] in ("tab", "\\t") else options["delimiter"]
     if len(delimiter) != 1 or delimiter in "\"'\r\n":
@@ -164,7 +164,7 @@ def _combined(result, strata_file: Path | None):
     if strata_file is None or not result.is_adjusted:
         return None
     from methods.case_mix import combine_strata
-    from orchestration import score_input
+    from orchestration.commands import score_input
 
     return combine_strata(result, score_input.strata(strata_file))
 

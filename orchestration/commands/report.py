@@ -37,7 +37,7 @@ def report(out_dir: Path, kpis: tuple[str, ...], period: str | None, levels: tup
     from orchestration.audit.report import collect, period_of, write
     from orchestration.kpi_names import published_kpis
     from orchestration.published import open_marts
-    from orchestration.show_command import resolve_kpi
+    from orchestration.commands.show import resolve_kpi
 
     home = Home.from_env()
     if out_dir.exists() and any(out_dir.iterdir()) and not (out_dir / "SHA256SUMS").exists():

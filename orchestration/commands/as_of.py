@@ -47,7 +47,7 @@ def show(context: click.Context, kpi: str, level: str, period: str | None, windo
     from orchestration.audit.as_of import as_of as compare
     from orchestration.audit.as_of import build_as_of, way_of
     from orchestration.published import open_marts
-    from orchestration.show_command import resolve_kpi, resolve_period
+    from orchestration.commands.show import resolve_kpi, resolve_period
 
     home, (on, wanted) = Home.from_env(), context.obj
     try:
@@ -82,8 +82,8 @@ def _json(answer: AsOf) -> str:
 
 
 def _print(answer: AsOf, kpi_id: str, grain: str, end_on: date | None) -> None:
-    from orchestration.console import console as new_console
-    from orchestration.console import table as new_table
+    from orchestration.commands.console import console as new_console
+    from orchestration.commands.console import table as new_table
 
     console = new_console()
     for note in answer.notes:
