@@ -32,11 +32,14 @@ weight as (
     union all
     select encounter_class, n / sum(n) over (), standard
     from (
-        select c.encounter_class, sum(c.n)::bigint as n,
-            any_value(s.standard) || ', ' || min(strftime({{ month_of_number('s.month_number') }}, '%Y-%m')) || ' to '
-                || max(strftime({{ month_of_number('s.month_number') }}, '%Y-%m')) as standard
+        select c.encounter_class, sum(c.n)::bigint as n
         from class_month as c inner join standard_month as s using (month_number)
         group by c.encounter_class
+    )
+    cross join (
+        select min(standard) || ', ' || strftime({{ month_of_number('min(month_number)') }}, '%Y-%m') || ' to '
+            || strftime({{ month_of_number('max(month_number)') }}, '%Y-%m') as standard
+        from standard_month
     )
     where n > 0 and not exists (select 1 from {{ source('warehouse', 'standard_weight') }} where weight > 0)
 ),
