@@ -1,7 +1,7 @@
 """Sending alerts after a run: each event once to each receiver, and never at the cost of the run.
 
-Belongs here: what is new for whom, the message, calling Apprise. Does not belong here: what is an alert (alert.sql), the command
-(commands/alerts.py), the ledger's words (alert_state.py).
+Belongs here: what is new for whom, the message, calling Apprise. Does not belong here: what is an alert (alert.sql, alert_rows.py), the
+command (commands/alerts.py), the ledger's words (alert_state.py).
 
 A receiver is known by a hash of its URL, since URLs hold secrets: neither ledger nor output shows one. A message holds KPI, place,
 feed and numbers as published, never a person or a free text.
@@ -19,11 +19,11 @@ from typing import Any
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from orchestration.alert_rows import published_alerts
 from orchestration.alert_settings import AlertSettings
 from orchestration.alert_state import record_open, sent_alerts
 from orchestration.settings import load_settings
 
-COLUMNS = ("alert_id", "alert_kind", "subject_id", "first_seen_on", "kpi_id", "facility_id", "unit_id", "feed", "is_concern", "message")
 _SHOWN = 25     # lines in one message; the rest is counted
 
 
@@ -41,22 +41,6 @@ class Receiver:
 def receivers(settings: AlertSettings) -> list[Receiver]:
     """The receivers of a home: environment first, then settings."""
     return [Receiver(url) for url in dict.fromkeys(os.environ.get("PXW_ALERT_URLS", "").split() or settings.urls)]
-
-
-def published_alerts(home: Home) -> list[dict[str, Any]]:
-    """The rows of the mart, oldest first. A publication that hides small cells lacks it; then the build file behind it is read."""
-    import duckdb
-
-    from orchestration.published import open_marts
-
-    query = f"select {', '.join(COLUMNS)} from marts.alert order by first_seen_on, alert_id"
-    try:
-        with open_marts(home) as con:
-            rows = con.execute(query).fetchall()
-    except duckdb.CatalogException:
-        with duckdb.connect(str(home.build_file), read_only=True) as con:
-            rows = con.execute(query).fetchall()
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
 def after_run(home: Home, tell: Callable[[str], None]) -> None:

@@ -45,6 +45,7 @@ def page(title: str, subtitle: str, unit: str, points: Sequence[dict[str, Any]],
 
 def svg(title: str, unit: str, points: Sequence[dict[str, Any]]) -> str:
     """The chart: value, centre, limits per part, target, signals, excluded points, notes."""
+    points = [_within_reach(point, unit) for point in points]
     x, y, ticks = _scales(points)
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="{escape(title)}">']
     for at in ticks:
@@ -63,6 +64,12 @@ def svg(title: str, unit: str, points: Sequence[dict[str, Any]]) -> str:
     parts += _ends(points, y)
     parts += [_dot(point, x(i), y(point["value"]), unit) for i, point in enumerate(points) if point["value"] is not None]
     return "\n".join([*parts, "</svg>"])
+
+
+def _within_reach(point: dict[str, Any], unit: str) -> dict[str, Any]:
+    """The point with its limits drawn no farther than its measure can reach; the table beside shows them as computed."""
+    low, high = {"%": (0.0, 100.0), "points 0-100": (0.0, 100.0), "per 1,000 encounters": (0.0, float("inf"))}.get(unit, (float("-inf"), float("inf")))
+    return point | {name: min(max(point[name], low), high) for name in ("lcl", "lcl95", "ucl95", "ucl") if point[name] is not None}
 
 
 def _scales(points: Sequence[dict[str, Any]]) -> tuple[Callable[[int], float], Callable[[float], float], list[float]]:
@@ -180,7 +187,7 @@ def _target_words(target: dict[str, Any] | None, unit: str) -> str:
 
 def _table(points: Sequence[dict[str, Any]], unit: str) -> str:
     last = points[-1]
-    facts = [f"chart {last['chart']}", f"rules {last['rule_set']}", f"base {last['base_from_on']} to {last['base_to_on']}, {last['n_base']} points",
+    facts = [f"chart {last['chart']}", f"rules {last['rule_set']}", *([f"part {last['phase']} of the chart"] if last["phase"] > 1 else []), f"base {last['base_from_on']} to {last['base_to_on']}, {last['n_base']} points",
              f"limits {last['limits_status'].replace('_', ' ')}", f"moving ranges {'screened' if last['screen_mr'] else 'not screened'}",
              f"excluded {last['n_excluded']}", f"data of run {last['run_id']}"]
     rows = "".join(

@@ -64,6 +64,7 @@ def _check(home: Home, report: PublishReport) -> dg.AssetCheckResult:
     marts = {name.removeprefix("marts."): n for name, n in built.row_counts(home).items()
              if name.startswith("marts.") and name.removeprefix("marts.") not in report.suppression.left_out}
     marts |= {name: report.tables[name]["n_rows"] for name in FILLED_AT_PUBLICATION if name in marts}
+    marts |= {name: marts[name] - n for name, n in report.suppression.dropped.items()}
     with duckdb.connect(str(home.published / "px.duckdb"), read_only=True) as con:
         names = [row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()]
         found = {name: con.execute(f"select count(*) from marts.{identifier(name)}").fetchone()[0] for name in names}

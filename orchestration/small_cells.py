@@ -22,9 +22,11 @@ Lines are looked at one by one: several lines taken together as equations are no
                for a list of lines; without `total` the total is taken to be shown elsewhere; `chain: true` is an equation
                of differences of four cells, where the sum of the suppressed ones says nothing
   kpi_row:     SQL text, a kpi_key: hidden when that row of kpi_value is (instead of counts)
+  kpi_series:  SQL text, kpi:window:level:entity: hidden when any row of kpi_value of that series is (instead of counts)
   together:    SQL text; rows with the same text are hidden together (a chart whose limits rest on all its points)
   hides:       columns that become null;  reason, publishable, flag: columns that say so; an entry that names none of the
                three hides a number beside the value, and the row counts as shown
+  drops:       true where the row itself says too much: it is left out instead of emptied
 A mart that says nothing is left out of a publication with suppression.
 """
 
@@ -55,6 +57,7 @@ class Suppression:
     smallest_shown: int | None = None
     left_out: list[str] = field(default_factory=list)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
     selects: dict[str, str] = field(default_factory=dict)
     n_turned_hidden: int = 0
     n_turned_shown: int = 0
@@ -71,6 +74,8 @@ class Suppression:
         yield f"small cells: {self.rule}; {n[PRIMARY]:,} rows have such a count, {n[COMPLEMENTARY]:,} more would give one back"
         if self.left_out:
             yield f"small cells: left out, because they do not say which columns are counts: {', '.join(self.left_out)}"
+        for mart, n in sorted(self.dropped.items()):
+            yield f"small cells: {n:,} rows of {mart} are left out"
         if self.n_turned_hidden or self.n_turned_shown:
             yield (f"small cells: {self.n_turned_hidden:,} values of the publication before are hidden now and {self.n_turned_shown:,} hidden ones are "
                    "shown; who keeps both may count the difference, so think before you pass the new one on")
@@ -79,7 +84,7 @@ class Suppression:
         """For the manifest."""
         if self.smallest_shown is None:
             return {"rule": self.rule}
-        return {"rule": self.rule, "smallest_shown": self.smallest_shown, "rows_with_suppressed_numbers": self.counts, "left_out": self.left_out,
+        return {"rule": self.rule, "smallest_shown": self.smallest_shown, "rows_with_suppressed_numbers": self.counts, "left_out": self.left_out, "rows_left_out": self.dropped,
                 "kpi_values_hidden_that_were_shown": self.n_turned_hidden, "kpi_values_shown_that_were_hidden": self.n_turned_shown}
 
 
@@ -132,6 +137,8 @@ def suppress(con: DuckDBPyConnection, marts: Sequence[str], declarations: Mappin
         by_mart.setdefault(part.mart, []).append(part)
     for mart in sorted(by_mart, key=lambda name: name != _KPI):  # other marts follow rows of kpi_value
         told.selects[mart] = _mask(con, mart, by_mart[mart])
+        if any(part.spec.get("drops") for part in by_mart[mart]):
+            told.dropped[mart] = con.execute(f"select (select count(*) from {by_mart[mart][0].table}) - (select count(*) from {told.selects[mart]})").fetchone()[0]
         told.counts[mart] = dict(con.execute(f"select state, count(*) from {_states(mart)} where state is not null group by state order by state").fetchall())
     return told
 
@@ -188,6 +195,8 @@ class _Part:
 
     def join(self) -> str:
         alias = f"s{self.number}"
+        if "kpi_series" in self.spec:
+            return f"left join hidden_series as {alias} on {alias}.row_name = {self.spec['kpi_series']}"
         if "kpi_row" in self.spec:
             return f"left join {_states(_KPI)} as {alias} on {alias}.row_name = {self.spec['kpi_row']}"
         return f"left join suppressed as {alias} on {alias}.cell = {self.cell.replace('rowid', 'm.rowid') if 'cell' not in self.spec else self.cell}"
@@ -234,8 +243,11 @@ def _mask(con: DuckDBPyConnection, mart: str, parts: list[_Part]) -> str:
     con.execute(f"create temp table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
     if mart == _KPI:
         con.execute(f"delete from {_states(mart)} where state is null")
+        con.execute(f"create temp table hidden_series as select regexp_replace(row_name, '^([^:]+:[^:]+):[^:]+:(.*):all$', '\\1:\\2') as row_name, "
+                    f"min(state) as state from {_states(mart)} group by 1")
     columns = ", ".join(f"{expression} as {identifier(column)}" for column, expression in _replaced(parts, worst))
-    return f"(select m.* replace ({columns}) from {parts[0].table} as m {joins})"
+    kept = " and ".join(f"{part.state()} is null" for part in parts if part.spec.get("drops")) or "true"
+    return f"(select m.* {f'replace ({columns}) ' * bool(columns)}from {parts[0].table} as m {joins} where {kept})"
 
 
 def _replaced(parts: list[_Part], worst: str) -> Iterator[tuple[str, str]]:
@@ -245,7 +257,7 @@ def _replaced(parts: list[_Part], worst: str) -> Iterator[tuple[str, str]]:
     for part in parts:
         for column in part.spec.get("hides", ()):
             hidden.setdefault(column, []).append(f"{part.state()} is not null")
-        state = part.state() if "kpi_row" in part.spec else worst
+        state = part.state() if part.spec.keys() & {"kpi_row", "kpi_series"} else worst
         if column := part.spec.get("reason"):
             told[column] = f"coalesce({state}, m.{identifier(column)})"
         if column := part.spec.get("publishable"):

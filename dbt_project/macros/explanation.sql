@@ -5,14 +5,15 @@ case
     when {{ v }}.value is null then 'No publishable value in the last closed period (' || coalesce({{ v }}.reason, 'no data') || '): no judgement.'
     else
         case {{ v }}.variation
-            when 'common_cause' then 'No signal: the last value varies as the series always did.'
+            when 'common_cause' then 'No signal: the last value varies as ' || case when {{ v }}.part_from_on is null then 'the series always did.'
+                else 'the new part of the chart does.' end
             when 'improvement_high' then 'Signal, improvement: high values'
             when 'improvement_low' then 'Signal, improvement: low values'
             when 'concern_high' then 'Signal, concern: high values'
             when 'concern_low' then 'Signal, concern: low values'
             when 'neutral_high' then 'Signal: high values'
             when 'neutral_low' then 'Signal: low values'
-            when 'runs_signal' then 'The series is not random around its centre ('
+            when 'runs_signal' then 'The ' || case when {{ v }}.part_from_on is null then 'series' else 'new part' end || ' is not random around its centre ('
                 || case when {{ v }}.longest_run > {{ v }}.longest_run_max
                     then 'longest run ' || {{ v }}.longest_run || ', expected at most ' || {{ v }}.longest_run_max
                     else {{ v }}.n_crossings || ' crossings, expected at least ' || {{ v }}.n_crossings_min end
@@ -20,6 +21,7 @@ case
         end
         || case when {{ v }}.signal = 'none' then '' else
             ' by rule ' || regexp_replace({{ v }}.signal, '_(high|low|up|down)$', '') || ' since ' || {{ v }}.signal_since_on || '.' end
+        || coalesce(' The chart began a new part on ' || {{ v }}.part_from_on || ' (' || {{ v }}.last_part_reason || '); the values before it are judged apart.', '')
         || case {{ v }}.assurance
             when 'consistent_pass' then ' The target will be met as long as nothing changes.'
             when 'consistent_fail' then ' The target will not be met unless the process changes.'

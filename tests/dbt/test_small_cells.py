@@ -208,4 +208,28 @@ def test_every_mart_of_the_scenario_is_published_or_left_out(warehouse: Warehous
         assert {"complaint_rate", "experience_scorecard", "survey_score", "case_mix", "complaint_backlog"} <= set(every.told.left_out)
         for mart in set(marts) - set(every.told.left_out):
             n = con.execute(f"select count(*) from build.marts.{mart}").fetchone()[0]
-            assert len(every.rows(mart)) == n, mart
+            assert len(every.rows(mart)) == n - every.told.dropped.get(mart, 0), mart
+        _no_chart_and_no_alert_tells_of_a_hidden_value(every)
+
+
+def _no_chart_and_no_alert_tells_of_a_hidden_value(every: Publication) -> None:
+    """Signals, funnels, targets, drivers and alerts of series with a hidden point say nothing; the others say what the build says."""
+    hidden = {":".join((key.split(":")[0], key.split(":")[1], key.split(":", 3)[3].removesuffix(":all")))
+              for key, row in ((row["kpi_key"], row) for row in every.rows("kpi_value")) if str(row["reason"]).startswith("SUPPRESSED")}
+    for mart, key, column in (("kpi_signal", "series_key", "explanation"), ("kpi_target_status", "series_key", "last_value")):
+        rows, build = every.rows(mart), {tuple(row.items())[0]: row for row in every.rows(mart, f"build.marts.{mart}")}
+        is_hidden = [row[key].replace(":event:", ":month:") in hidden for row in rows]
+        assert True in is_hidden and all((row[column] is None) == is_not for row, is_not in zip(rows, is_hidden, strict=True)), mart
+        assert all(row == build[next(iter(row.items()))] for row, is_not in zip(rows, is_hidden, strict=True) if not is_not)
+    alerts, whole = every.rows("alert"), every.rows("alert", "build.marts.alert")
+    told = {row["subject_key"] for row in alerts if row["alert_kind"] == "new_signal"}
+    assert told == {row["subject_key"] for row in whole if row["alert_kind"] == "new_signal"} - hidden and len(whole) - len(alerts) == every.told.dropped["alert"] > 0
+    overdue = [row for row in alerts if row["alert_kind"] == "grievance_overdue"]
+    assert overdue and all((row["message"], row["unit_id"]) == (None, None) and row["facility_id"] for row in overdue)
+    drivers = every.rows("key_driver")
+    assert any(row["n"] is None and row["reason"].startswith("SUPPRESSED") for row in drivers)
+    assert all(row[name] is None or row[name] > 10 for row in drivers for name in ("n", "n_score", "n_partial"))
+    hidden_rows = {row["kpi_key"] for row in every.rows("kpi_value") if str(row["reason"]).startswith("SUPPRESSED")}
+    funnels = every.rows("kpi_funnel")
+    assert any(row["is_suppressed"] for row in funnels)
+    assert all((row["value"], row["centre"], row["phi"]) == (None, None, None) for row in funnels if row["kpi_key"] in hidden_rows or row["is_suppressed"])

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import get_args
 
 import duckdb
 import pytest
@@ -19,7 +20,10 @@ from click.testing import CliRunner
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from orchestration import alert_state, alerts
+from orchestration.alert_rows import COLUMNS, published_alerts
+from orchestration.alert_settings import Kind
 from orchestration.cli import main
+from orchestration.commands.alerts import _WORDS
 
 
 def alert(number: int, kind: str = "new_signal", is_concern: bool = True) -> dict:
@@ -92,7 +96,7 @@ def publish(home: Home, found: list[dict]) -> None:
         con.execute("create table marts.alert (alert_id varchar, alert_kind varchar, subject_id varchar, first_seen_on date, kpi_id varchar, "
                     "facility_id varchar, unit_id varchar, feed varchar, is_concern boolean, message varchar)")
         for one in found:
-            con.execute(f"insert into marts.alert values ({', '.join('?' * 10)})", [one[name] for name in alerts.COLUMNS])
+            con.execute(f"insert into marts.alert values ({', '.join('?' * 10)})", [one[name] for name in COLUMNS])
 
 
 def configure(home: Home, *urls: str, more: str = "") -> None:
@@ -161,13 +165,32 @@ def test_an_event_keeps_its_id_while_it_lasts(home: Home) -> None:
     assert alert_state.open_alerts(ledger, as_of=date(2020, 1, 1)) == {}
 
 
-def test_a_publication_without_the_mart_has_its_build_behind_it(home: Home) -> None:
-    publish(home, [alert(1)])
-    home.build.mkdir(exist_ok=True)
-    (home.published / "px.duckdb").rename(home.build_file)
+def test_a_project_without_alerts_says_nothing(home: Home, web) -> None:
+    configure(home, web[0])
+    home.published.mkdir()
     with duckdb.connect(str(home.published / "px.duckdb")) as con:
         con.execute("create schema marts")
-    assert [one["alert_id"] for one in alerts.published_alerts(home)] == ["id1"]
+    assert published_alerts(home) == [] and run(home) == []
+
+
+def feed_status(home: Home, **late_after: str) -> None:
+    with duckdb.connect(str(home.published / "px.duckdb")) as con:
+        con.execute("create table marts.feed_status (feed varchar, next_due_on date, late_after_on date)")
+        con.executemany("insert into marts.feed_status values (?, ?::date - 8, ?::date)", [(feed, on, on) for feed, on in late_after.items()])
+
+
+def test_feeds_are_late_by_the_clock_even_when_everything_stopped(home: Home, web) -> None:
+    url, got, _ = web
+    publish(home, [alert(1)])
+    feed_status(home, visits="2026-03-10", cases="2026-03-20", once=None)
+    on = {day: [(one["feed"], str(one["first_seen_on"])) for one in published_alerts(home, date(2026, 3, day)) if one["alert_kind"] == "feed_late"] for day in (10, 11, 21)}
+    assert on == {10: [], 11: [("visits", "2026-03-11")], 21: [("visits", "2026-03-11"), ("cases", "2026-03-21")]}
+    configure(home, url)
+    alerts.send_waiting(home, lambda _: None)
+    alerts.send_waiting(home, lambda _: None)
+    assert len(got) == 1 and "- Feed visits is late: the next delivery was due on 2026-03-02 (since 2026-03-11)" in got[0]["message"]
+    (home.published / "manifest.json").write_text('{"as_of": "2026-03-15"}')      # a publication of a day knows that day
+    assert [one["feed"] for one in published_alerts(home)] == [None, "visits"]
 
 
 def test_the_settings_choose_kinds(home: Home, web) -> None:
@@ -178,6 +201,31 @@ def test_the_settings_choose_kinds(home: Home, web) -> None:
     assert got[0]["title"].endswith("2 new alerts") and "number 1" not in got[0]["message"]
 
 
+def test_the_list_counts_first_and_narrows(home: Home) -> None:
+    def listed(*options: str) -> list[str]:
+        return CliRunner().invoke(main, ["alerts", *options]).output.splitlines()
+
+    publish(home, [*(alert(n) for n in range(1, 15)), alert(20, is_concern=False),
+                   alert(21, "held_delivery") | {"kpi_id": None, "facility_id": None, "unit_id": None, "feed": "cases", "message": "A delivery of feed cases is held"},
+                   alert(22, "grievance_overdue") | {"facility_id": "F2", "unit_id": None, "message": None}])
+    with duckdb.connect(str(home.published / "px.duckdb")) as con:
+        con.execute("create table marts.dim_facility as select * from (values ('F1', 'First'), ('F2', 'Second')) as t (facility_id, facility_name)")
+        con.execute("create table marts.dim_unit as select 'F1' as facility_id, '4W' as unit_id, '4 West' as unit_name")
+    whole = listed()
+    assert whole[0] == "17 open: 15 signals, 1 grievance overdue, 1 held delivery; 1 of the signals is no concern"
+    assert whole[2:4] == ["15 signals", "  F1 (15)"] and whole[4].endswith("number 14") and whole[14] == "    ... and 5 older or better: pxw alerts --kind new_signal --facility 'F1' --all"
+    assert whole[-2:] == ["1 held delivery", "  2026-03-21  id21  A delivery of feed cases is held"]
+    assert "    2026-03-22  id22  A grievance in F2 is past its due day; unit and step are not shown (small cells)" in whole
+    assert sum("number" in line for line in listed("--all")) == 15 and listed("--all")[18].endswith("number 20")
+    assert listed("--kind", "held_delivery")[0] == "1 open: 1 held delivery"
+    assert listed("--facility", "second")[0] == "1 open: 1 grievance overdue"
+    assert listed("--facility", "F1", "--unit", "4 west", "--since", "2026-03-14")[0] == "2 open: 2 signals; 1 of the signals is no concern"
+    assert listed("--since", "2027-01-01") == ["nothing of that kind"]
+    assert [one["alert_id"] for one in json.loads("".join(listed("--json", "--kind", "grievance_overdue")))] == ["id22"]
+    assert "a unit needs its --facility" in listed("--unit", "4W")[-1] and "there is no facility 'F3'" in listed("--facility", "F3")[-1]
+    assert set(get_args(Kind)) == {one for one in _WORDS}
+
+
 def test_the_command_lists_tests_and_sends(home: Home, web, monkeypatch) -> None:
     url, got, status = web
     runner = CliRunner()
@@ -185,7 +233,7 @@ def test_the_command_lists_tests_and_sends(home: Home, web, monkeypatch) -> None
     assert "no receivers" in runner.invoke(main, ["alerts", "--test"]).output
     publish(home, [alert(1), alert(2)])
     listed = runner.invoke(main, ["alerts"]).output
-    assert "2026-03-01  id1  new_signal           complaint_rate, 4W in F1: number 1" in listed and listed.endswith("2 open\n")
+    assert listed.startswith("2 open: 2 signals\n") and "    2026-03-01  id1  complaint_rate, 4W in F1: number 1\n" in listed
     assert [one["alert_id"] for one in json.loads(runner.invoke(main, ["alerts", "--json"]).output)] == ["id1", "id2"]
     monkeypatch.setenv("PXW_ALERT_URLS", url)
     tested = runner.invoke(main, ["alerts", "--test"])

@@ -10,6 +10,7 @@ select
         when s.direction = 'neutral' or c.band = 'within' then null
         else starts_with(c.band, 'above') = (s.direction = 'increase')
     end as is_better,
+    false as is_suppressed,
     r.run_id
 from {{ ref('kpi_comparison') }} as c
 inner join {{ ref('kpi_series') }} as s on s.series_number = c.series_number

@@ -19,10 +19,12 @@ verdict as (
         *,
         count(value) over series as n_values,
         count(*) filter (signal <> 'none') over series as n_signals,
+        case when phase > 1 then min(period_start_on) over part end as part_from_on,
+        case when phase > 1 then max(part_reason) over part end as last_part_reason,
         case when signal <> 'none' then min(period_start_on) over episode end as signal_since_on,
         case when signal <> 'none' then count(*) over episode end as n_signal_points
     from numbered
-    window series as (partition by series_number), episode as (partition by series_number, episode)
+    window series as (partition by series_number), part as (partition by series_number, phase), episode as (partition by series_number, episode)
     qualify row_number() over (partition by series_number order by point desc) = 1
 )
 
@@ -30,7 +32,7 @@ select
     s.kpi_id || ':' || s.period_grain || ':' || s.level || ':' || s.entity_code as series_key,
     s.kpi_id, s.level, s.facility_id, s.unit_id, s.service_line, s.period_grain,
     v.period_start_on, v.period_end_on, v.value, v.chart, s.rule_set,
-    v.centre, v.lcl, v.ucl, v.limits_status, v.n_base, v.n_values, v.n_signals,
+    v.centre, v.lcl, v.ucl, v.limits_status, v.n_base, v.part_from_on, v.last_part_reason as part_reason, v.n_values, v.n_signals,
     v.signal, v.label, v.point_type, v.signal_since_on, v.n_signal_points,
     v.runs_signal, v.longest_run, v.longest_run_max, v.n_crossings, v.n_crossings_min,
     v.variation, v.assurance,

@@ -46,6 +46,7 @@ select
     count(*) filter (last_met_on is null or period_start_on > last_met_on) as n_missed_running,
     min(period_start_on) filter (last_met_on is null or period_start_on > last_met_on) as missed_since_on,
     case when count(*) filter (last_met_on is null or period_start_on > last_met_on) >= 2
-        then list(period_start_on order by period_start_on) filter (last_met_on is null or period_start_on > last_met_on)[2] end as missed_twice_on
+        then list(period_start_on order by period_start_on) filter (last_met_on is null or period_start_on > last_met_on)[2] end as missed_twice_on,
+    false as is_suppressed
 from judged
 group by series_number, kpi_id, period_grain, level, facility_id, unit_id, service_line, entity_code, valid_from_on

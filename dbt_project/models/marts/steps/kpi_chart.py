@@ -14,7 +14,7 @@ POINTS = """
         case when v.is_publishable and x.start_on is null
             then case when v.denominator = v.n then v.numerator else v.value / s.scale_factor * v.n end end as numerator,
         case when v.is_publishable and x.start_on is null then v.n::double end as denominator,
-        v.target, v.numerator as kpi_numerator, v.denominator as kpi_denominator,
+        v.target, v.value as kpi_value, v.numerator as kpi_numerator, v.denominator as kpi_denominator,
         case when x.start_on is not null then 'DEFINITION_CHANGED' else v.reason end as reason
     from kpi_value as v
     inner join series as s
@@ -136,7 +136,9 @@ SETTINGS = """
     order by setting
 """
 
-LIMITS = """f.centre, f.lcl, f.lcl95, f.ucl95, f.ucl, f.limits_status, f.phase, m.part_reason, f.is_base, f.is_excluded,
+# At a null point the centre line is drawn through and there are no limits, whatever the chart.
+LIMITS = ", ".join(["f.centre", *(f"case when f.y is not null then f.{line} end as {line}" for line in ("lcl", "lcl95", "ucl95", "ucl"))]) + """,
+        f.limits_status, f.phase, m.part_reason, f.is_base, f.is_excluded,
         m.exclusion_reason, m.annotation, p.is_frozen, f.n_base, f.n_excluded, f.base_from as base_from_on, f.base_to as base_to_on,
         f.signal, f.label, f.point_type, f.is_outside, f.runs_signal, f.n_useful, f.longest_run, f.longest_run_max,
         f.n_crossings, f.n_crossings_min, f.variation, f.assurance, f.icon_reason"""
@@ -144,14 +146,14 @@ LIMITS = """f.centre, f.lcl, f.lcl95, f.ucl95, f.ucl, f.limits_status, f.phase, 
 RESULT = f"""
     select
         p.series_number, p.period_start_on, p.period_end_on, f.point, p.kpi_numerator as numerator, p.kpi_denominator as denominator,
-        f.y as value, p.reason, p.target, replace(f.chart, '''', '_prime') as chart, f.chart_note, {LIMITS}
+        case when f.chart = 'c' or f.y is null then f.y else p.kpi_value end as value, p.reason, p.target, replace(f.chart, '''', '_prime') as chart, f.chart_note, {LIMITS}
     from found as f
     inner join points as p on p.series_number = f.series_number and p.period_start_on = f.period
     left join marks as m on m.series_number = f.series_number and m.period_start_on = f.period
     union all
     select
         p.series_number, p.period_start_on, p.period_start_on, f.point, null, null,
-        f.y, case when f.y is null then 'DENOMINATOR_INCOMPLETE' end, null, f.chart, f.chart_note, {LIMITS.replace("m.", "p.")}
+        f.y, case when f.y is null then 'DENOMINATOR_INCOMPLETE' end, null, f.chart, f.chart_note, {LIMITS.replace(" m.", " p.")}
     from found_events as f
     inner join events as p on p.series_number = f.series_number and p.point = f.point
 """
