@@ -160,6 +160,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
             "business_key": list(feed.business_key),
             "scopes": version_scopes(feed),
             "has_free_text": has_free_text(feed),
+            "promised": [name for name, spec in feed.columns.items() if not spec.optional],
         }
         for feed in feeds
     }

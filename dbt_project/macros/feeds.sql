@@ -8,6 +8,15 @@
 {{ return(names) }}
 {% endmacro %}
 
+{# SQL condition: rows of `alias` come from a feed of `kind` whose files must have `column` (it is not `optional`). #}
+{% macro feed_promises(kind, column, alias) -%}
+{%- set names = [] -%}
+{%- for name in feeds_of_kind(kind) if column in feeds()[name].promised -%}
+    {%- do names.append("'" ~ name ~ "'") -%}
+{%- endfor -%}
+{% if names %}{{ alias }}.feed in ({{ names | join(', ') }}){% else %}1 = 0{% endif %}
+{%- endmacro %}
+
 {% macro survey_families() %}{{ return(survey_instruments().keys() | list) }}{% endmacro %}
 
 {# All staged rows of a kind that no newer delivery replaced. `columns` beside feed, delivery_id, row_number;

@@ -49,7 +49,7 @@ HEADER = (
     "Response Requested", "Safety Concern", "Merged Into", "Test Record", "Patient MRN", "Patient Name", "Complainant Name",
     "Complainant Phone", "Complainant Email", "Involved Staff", "Description", "Interim Letter Sent", "Reopened", "Escalated",
     "Notice Contact", "Notice Steps", "Notice Results", "Notice Completion Date", "Recovery Offered", "Recovery Accepted",
-    "Recovery Kind", "Handling Satisfaction",
+    "Recovery Kind", "Handling Satisfaction", "Raised After Stay", "Routine Matter",
 )
 # What happens to a case, as columns of complaint_case: each may be null, or lie after the export that is written.
 _MOMENTS = ("acknowledged_at", "interim_at", "responded_at", "closed_at", "reopened_at", "reclosed_at")
@@ -82,7 +82,7 @@ def _build_cases(con: DuckDBPyConnection, scale: Scale, seed: int) -> None:
     facts = f"""(select *, {_received()} as received_at, {_channel()} as channel,
         {_cumulative([share for *_, share in SUBJECTS], '(c0 >> 8)')} as subject,
         1 + (c2 % 100 >= 62)::integer + (c2 % 100 >= 90)::integer as n_issues, c4 % 100 < 5 as is_safety, (c4 >> 8) % 100 < 8 as is_asked,
-        (c4 >> 16) % 100 < 78 as is_settled, (c4 >> 20) % 50 = 0 as is_unrecorded from {drawn})"""
+        (c4 >> 16) % 100 < 78 as is_settled, (c5 >> 16) % 10 < 6 as is_after_stay, (c5 >> 20) % 10 < 3 as is_routine, (c4 >> 20) % 50 = 0 as is_unrecorded from {drawn})"""
     con.execute(f"""
         create or replace temp table complaint_case as
         select * replace (case when nth % 400 = 5 then received_at - interval 2 day else closed_at end as closed_at),
@@ -148,11 +148,11 @@ def _channel() -> str:
 
 
 def _grievance() -> str:
-    """The decision table as far as these cases go: safety, request, billing, survey comment, written, settled on the spot."""
+    """The decision table as far as these cases go: safety, request, billing, survey comment, written, settled on the spot, routine."""
     billing = next(index for index, (category, *_) in enumerate(SUBJECTS) if category == "Billing")
     written = ", ".join(literal(word) for word in _WRITTEN)
     return (f"case when is_safety or is_asked then true when subject = {billing} or channel = 'Survey comment' then false "
-            f"when channel in ({written}) then true else not is_settled end")
+            f"when channel in ({written}) then true else not is_settled and not (is_after_stay and is_routine) end")
 
 
 def _department() -> str:
@@ -227,6 +227,8 @@ def _fixed_columns() -> dict[str, str]:
         "Is Grievance": yes_no.format("is_complaint and is_grievance"),
         "Outcome": names.pick(("Upheld", "Partly upheld", "Not upheld"), "(c8 >> 3)"),
         "Resolved on Spot": f"case when not is_unrecorded then {yes_no.format('is_settled')} end",
+        "Raised After Stay": f"case when (c5 >> 24) % 20 > 0 then {yes_no.format('is_after_stay')} end",
+        "Routine Matter": yes_no.format("is_routine"),
         "Response Requested": yes_no.format("is_asked"), "Safety Concern": yes_no.format("is_safety"),
         "Merged Into": "case when exclusion = 'Merged' then 'FB-' || lpad((case_no - 1)::varchar, 9, '0') end",
         "Test Record": yes_no.format("exclusion = 'Test'"),

@@ -108,9 +108,11 @@ def decided(rows: list[dict[str, str]]) -> bool | None:
         return False
     if first["Received Via"] in WRITTEN:
         return True
-    if first["Received Via"] in SPOKEN and first["Resolved on Spot"]:
+    if first["Received Via"] not in SPOKEN or not first["Resolved on Spot"]:
+        return None
+    if first["Resolved on Spot"] == "Yes" or "No" in (first["Raised After Stay"], first["Routine Matter"]):
         return first["Resolved on Spot"] == "No"
-    return None
+    return False if first["Raised After Stay"] and first["Routine Matter"] else None
 
 
 def valid_cases(folder: Path) -> list[Case]:

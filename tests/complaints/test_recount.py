@@ -68,7 +68,7 @@ def timeliness(cases: list[recount.Case]) -> dict[tuple, dict]:
 
 
 def _timely(found: list[tuple[recount.Case, str]]) -> dict:
-    days, waits, counts = [], [], dict.fromkeys(("n_in_target", "n_late", "n_open_past_target", "n_fault"), 0)
+    days, waits, counts = [], [], dict.fromkeys(("n_in_target", "n_late", "n_open_past_target", "n_fault", "n_not_reported"), 0)
     for case, step in found:
         done, limit = case.done[step], 7 if step == "respond" else None
         is_unknown = step == "resolve" and done is None and case.is_closed
@@ -138,11 +138,12 @@ def _compliant(found: list[recount.Case]) -> dict:
         "grievance_pct": share(len(grievances), len(found)),
         "n_flag_differs": sum(case.computed is not None and case.computed != case.is_grievance for case in found),
         "n_closed": len(closed), "n_answered": len(days), "n_answered_in_target": len(in_time), "n_answered_late": len(days) - len(in_time),
-        "n_unanswered_past_target": past, "answered_in_target_pct": share(len(in_time), decided),
+        "n_unanswered_past_target": past, "n_answer_not_reported": 0, "answered_in_target_pct": share(len(in_time), decided),
         "closed_answered_in_target_pct": share(sum(case.case_id in in_time for case in closed), len(closed)),
         "mean_response_days": sum(days.values()) / len(days) if days else None,
         "is_average_in_target": sum(days.values()) <= 7 * len(days) if days else None,
         "n_over_limit": len(longer), "n_over_limit_with_interim": sum(case.interim is not None for case in longer),
+        "n_interim_not_reported": 0,
         "interim_pct": share(sum(case.interim is not None for case in longer), len(longer)),
         "n_notice_known": known, "n_notice_contact": elements[0], "n_notice_steps": elements[1], "n_notice_results": elements[2],
         "n_notice_completion_date": elements[3], "n_notice_complete": complete,
@@ -179,6 +180,8 @@ def test_the_sample_has_what_makes_it_hard(build: Warehouse, cases: list[recount
                  "EXCLUDED_TEST", "EXCLUDED_WITHDRAWN", "EXCLUDED_MERGED", "EXCLUDED_OPENED_IN_ERROR", "EXCLUDED_NOT_A_COMPLAINT"):
         assert rules.get(rule, 0) > 0, rule
     assert "EXCLUDED_SAME_MATTER" not in rules
+    decided_by = {row["grievance_rule"] for row in build.rows("select distinct grievance_rule from core.fct_complaint where is_valid_case")}
+    assert {"RESOLVED_ON_SPOT", "ROUTINE_POST_STAY", "NOT_RESOLVED_BY_STAFF_PRESENT", "INSUFFICIENT_DATA"} <= decided_by
     total = build.row("select count(*) as n, count(*) filter (is_valid_case) as n_valid from core.fct_complaint")
     assert total["n_valid"] == len(cases)
     assert total["n"] - total["n_valid"] == sum(n for rule, n in rules.items() if rule.startswith("EXCLUDED_"))

@@ -16,6 +16,7 @@ from ingestion.kinds import KINDS
 from tests.dbt.warehouse import Input, Warehouse, day, feed
 
 AS_OF = "2026-06-30"
+UNTOLD = ("acknowledged_at", "interim_sent_at", "responded_at")
 
 
 def _feeds() -> list:
@@ -28,6 +29,13 @@ def _feeds() -> list:
     return [
         feed("main", "complaint", complaint, business_key=["case_id", "issue_number"], time_zone="Europe/London", priority=1),
         feed("other", "complaint", complaint, business_key=["case_id", "issue_number"], time_zone="Europe/London"),
+        # Feeds that do not tell of answers: the one never, the other in its file of persons alone.
+        feed("silent", "complaint", [name for name in complaint if name not in UNTOLD], business_key=["case_id", "issue_number"], time_zone="Europe/London"),
+        feed("split", "complaint", [name for name in complaint if name not in UNTOLD], business_key=["case_id", "issue_number"], time_zone="Europe/London"),
+        feed("split_subjects", "complaint_issue", of("complaint_issue", "case_feed"), business_key=["case_id", "issue_number"],
+             constants={"case_feed": "split"}),
+        feed("split_people", "complaint_person", of("complaint_person", "case_feed"), business_key=["case_id", "person_number"],
+             constants={"case_feed": "split"}),
         feed("subjects", "complaint_issue", of("complaint_issue", "case_feed"), business_key=["case_id", "issue_number"],
              constants={"case_feed": "main"}),
         feed("people", "complaint_person", of("complaint_person", "case_feed"), business_key=["case_id", "person_number"],
@@ -44,6 +52,12 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def coding(case_id: str, category: str, level: int, **more: Any) -> dict[str, Any]:
+    """What one coder says of one category of a case, by HCAT in the version it is shipped with."""
+    return {"case_feed": "main", "case_id": case_id, "coder_id": "anna", "coded_at": at("2026-06-01 10:00"), "coded_on": day("2026-06-01"),
+            "scheme_id": "hcat", "category_text": category, "severity_level": level} | more
+
+
 def case(case_id: str, received: str, site: str = "ENG", **more: Any) -> dict[str, Any]:
     """A letter of a hospital; moments are given as dates and stand at local midnight of London (UTC in winter)."""
     row = {"case_id": case_id, "issue_number": 1, "facility_code": site, "unit_code": "W1", "received_at": at(received),
@@ -53,11 +67,12 @@ def case(case_id: str, received: str, site: str = "ENG", **more: Any) -> dict[st
 
 
 def _write(given: Input) -> None:
-    jurisdictions = {"ENG": "england", "SCO": "Scotland ", "IRL": "ireland", "ONT": "ontario", "USA": None, "OWN": "harbour", "NEW": "atlantis"}
+    jurisdictions = {"ENG": "england", "SCO": "Scotland ", "IRL": "ireland", "ONT": "ontario", "USA": None, "OWN": "harbour", "NEW": "atlantis",
+                     "MUT": None, "SPL": None, "HOT": None}
     given.delivery("org", "2025-01-01", [
-        {"source_feed": "*", "source_facility_code": name, "source_unit_code": "W1", "facility_id": name, "facility_name": name, "unit_id": "W1",
+        {"source_feed": "*", "source_facility_code": name, "source_unit_code": unit, "facility_id": name, "facility_name": name, "unit_id": unit,
          "unit_name": "Ward 1", "service_line": "medicine", "time_zone": "Europe/London", "jurisdiction_code": code}
-        for name, code in jurisdictions.items()])
+        for name, code in jurisdictions.items() for unit in (("W1", "W2", "W3") if name == "HOT" else ("W1",))])
     given.delivery("limits", "2025-01-01", [
         {"jurisdiction_code": "harbour", "step_code": "respond", "complexity_code": code, "limit_n": n, "limit_unit": "business_day",
          "calendar_code": "GB-ENG"} for code, n in (("simple", 25), ("complex", 65), (None, 40))])
@@ -82,6 +97,8 @@ def _write(given: Input) -> None:
         case("own_simple", "2026-03-02", "OWN", complexity_code="simple", responded_at="2026-04-09"),  # 25th business day: 8 April
         case("own_other", "2026-03-02", "OWN", complexity_code="odd", responded_at="2026-04-09", response_due_on=day("2026-04-01")),
         case("new_place", "2026-03-02", "NEW", responded_at="2026-03-04"),
+        # Answered within seven days: no letter in between is needed. The other took longer, and none was sent.
+        case("us_prompt", "2026-06-01", "USA", channel_code="email", responded_at="2026-06-05", is_escalated=True),
         case("us_letter", "2026-06-01", "USA", responded_at="2026-06-12", interim_sent_at="2026-06-08", has_notice_contact=True,
              has_notice_steps=True, has_notice_results=True, has_notice_completion_date=False, closed_at="2026-06-12", status_code="closed"),
     ]
@@ -103,17 +120,37 @@ def _write(given: Input) -> None:
     history = [
         case("reopened", "2026-01-05", closed_at="2026-01-20", status_code="closed"),
         case("corrected", "2026-01-05", closed_at="2026-01-20", status_code="closed"),
+        case("raised", "2026-01-05", status_code="escalated"),
         case("withdrawn_later", "2026-01-05"),
     ]
     joined = [case("graded", "2026-03-02", category_text=None, severity_text="Major"), case("joined", "2026-03-02", category_text=None), case("in_one_cell", "2026-03-02", category_text="Safety|Food & Drink|Odd")]
     given.delivery("main", "2026-02-01", history)
     given.delivery("main", "2026-03-01", [
         case("reopened", "2026-01-05", status_code="in_progress"),
+        case("raised", "2026-01-05", status_code="closed", closed_at="2026-02-20"),
         case("corrected", "2026-01-05", closed_at="2026-01-22", status_code="closed"),
         case("withdrawn_later", "2026-01-05", status_code="withdrawn")])
     given.delivery("main", AS_OF, [case("reopened", "2026-01-05", closed_at="2026-05-20", status_code="closed"), *limits, *faults, *twins, *joined])
     given.delivery("other", "2026-06-20", [
         case("twin_too", "2026-05-09", patient_id="p1", complainant_id="c2"), case("told_too", "2026-05-05"), case("listed_too", "2026-05-06")])
+    closed = {"closed_at": "2026-06-05", "status_code": "closed"}
+    given.delivery("silent", AS_OF, [case("mute_closed", "2026-06-01", "MUT", **closed), case("mute_open", "2026-06-01", "MUT"),
+                                     case("mute_spoken", "2026-06-01", "MUT", channel_code="phone", is_resolved_on_spot=True, is_billing=False)])
+    without = {"category_text": None}
+    given.delivery("split", AS_OF, [
+        case("written", "2026-04-01", "SPL", **without), case("again", "2026-05-20", "SPL", **without), case("long_after", "2026-06-25", "SPL", **without),
+        case("bill", "2026-05-25", "SPL", **without), case("no_person", "2026-05-25", "SPL", **without)])
+    given.delivery("split_subjects", AS_OF, [
+        {"case_id": case_id, "issue_number": number, "category_text": text}
+        for case_id, texts in {"written": ["Delay - access", "Food"], "again": ["Delay -Access"], "long_after": ["Food", "Delay - access"], "bill": ["Food", "Billing"]}.items()
+        for number, text in enumerate(texts, 1)])
+    answered = {"written": "2026-04-06", "again": None, "long_after": None, "bill": None}
+    given.delivery("split_people", AS_OF, [
+        {"case_id": case_id, "person_number": 1, "complainant_id": "c20", "patient_id": None if case_id == "bill" else "p20",
+         "responded_at": on and at(on), "responded_on": on and day(on)} for case_id, on in answered.items()])
+    given.delivery("main", AS_OF, [
+        *(case(f"{unit}_{n}", "2026-05-01", "HOT", unit_code=unit, channel_code="phone") for unit in SPOTS for n in range(12)),
+        *(case(f"short_{n}", "2026-05-01", "HOT", unit_code="W3", channel_code="phone") for n in range(9))], sequence=1)
     given.delivery("links", "2026-06-20", [{"feed_a": "other", "case_a": "listed_too", "feed_b": "main", "case_b": "listed"}])
     given.delivery("subjects", AS_OF, [
         {"case_id": "joined", "issue_number": 1, "category_text": "Communication", "subcategory_text": "Absent communication"},
@@ -130,7 +167,19 @@ def _write(given: Input) -> None:
 CODED = {"eng_in_time": (3, 3), "eng_late": (2, 3), "eng_weekend": (0, 0), "eng_overdue": (1, 0), "ont_late": (0, 0), "irl_resolved": (2, 2)}
 
 
+# Unit -> stage, category and subcategory coded in its twelve cases, and how many of them are of severity 3, the others 1.
+SPOTS = {"W1": ("Discharge", "Communication", None, 9), "W2": ("Care on the ward", "Communication", None, 1),
+         "W3": ("Care on the ward", "Quality", "Neglect - general", 0)}
+
+
 def _codings():
+    for unit, (stage, category, subcategory, n_severe) in SPOTS.items():
+        for n in range(12):
+            yield coding(f"{unit}_{n}", category, 3 if n < n_severe else 1, stage_text=stage, subcategory_text=subcategory)
+    for n in range(9):
+        yield coding(f"short_{n}", "Communication", 3, stage_text="Operation")  # nine are too few for a spot
+    yield coding("graded", "Listening", 2)
+    yield coding("plain_severity", "Listening", 0)
     for case_id, levels in CODED.items():
         for coder, level in zip(("anna", "ben"), levels, strict=True):
             yield {"case_feed": "main", "case_id": case_id, "coder_id": coder, "coded_at": at("2026-06-01 10:00" if coder == "anna" else "2026-06-02 10:00"),
@@ -152,13 +201,13 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given = Input(warehouse.input, _feeds())
     _write(given)
     given.write()
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    warehouse.dbt("build")
     return warehouse
 
 
 @pytest.fixture(scope="module")
 def clock(build: Warehouse) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(row["case_id"], row["step_code"]): row for row in build.rows("select * from core.complaint_clock where feed = 'main'")}
+    return {(row["case_id"], row["step_code"]): row for row in build.rows("select * from core.complaint_clock where feed in ('main', 'silent', 'split')")}
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +234,18 @@ def cases(build: Warehouse) -> dict[str, dict[str, Any]]:
     ("new_place", "respond", None, "done", 2, 2),
     ("us_letter", "respond", "2026-06-08", "late", 11, 9),
     ("us_letter", "interim", "2026-06-08", "in_target", 7, 5),
+    ("us_prompt", "respond", "2026-06-08", "in_target", 4, 4),
+    ("us_prompt", "interim", "2026-06-08", "not_needed", None, None),
+    ("mute_closed", "acknowledge", None, "not_reported", None, None),
+    ("mute_closed", "respond", "2026-06-08", "not_reported", None, None),
+    ("mute_closed", "interim", "2026-06-08", "not_reported", None, None),
+    ("mute_closed", "resolve", None, "done", 4, 4),
+    ("mute_open", "resolve", None, "open", 29, 20),
+    ("written", "respond", "2026-04-08", "in_target", 5, 3),  # 6 April: a working day in the US
+    ("long_after", "respond", "2026-07-02", "open", 5, 3),
+    ("no_person", "respond", "2026-06-01", "not_reported", None, None),
 ])
-def test_clock(clock, case_id: str, step: str, due: str | None, state: str, n_days: int, n_business_days: int) -> None:
+def test_clock(clock, case_id: str, step: str, due: str | None, state: str, n_days: int | None, n_business_days: int | None) -> None:
     row = clock[case_id, step]
     assert (row["due_on"], row["state"], row["n_days"], row["n_business_days"]) == (due and day(due), state, n_days, n_business_days)
 
@@ -196,6 +255,31 @@ def test_cases_to_which_a_rule_does_not_apply(clock) -> None:
     assert (clock["sco_no_consent", "resolve"]["state"], clock["sco_no_consent", "resolve"]["fault"]) == ("fault", "NOT_STARTED")
     assert clock["own_other", "respond"]["is_in_site_target"] is False  # the system's own day was 1 April
     assert ("eng_in_time", "interim") not in clock
+
+
+def test_what_no_export_tells_is_neither_late_nor_open(build: Warehouse, clock) -> None:
+    assert clock["mute_open", "respond"]["fault"] == "NOT_REPORTED"
+    steps = {row["step_code"]: row for row in build.rows(
+        "select * from marts.complaint_timeliness where level = 'facility' and entity_code = 'MUT' and period_grain = 'month'")}
+    # Two letters are grievances; the complaint settled on the spot is acknowledged and resolved, never answered in writing.
+    told = {step: (row["n_cases"], row["n_not_reported"], row["n_open"], row["n_open_past_target"], row["in_target_pct"], row["reason"]) for step, row in steps.items()}
+    assert told == {"acknowledge": (3, 3, 0, 0, None, "NO_TARGET"), "respond": (2, 2, 0, 0, None, "NOT_REPORTED"), "resolve": (3, 0, 2, 0, None, "NO_TARGET")}
+    assert steps["respond"]["kaplan_meier_median_days"] is None
+    row = build.row("select * from marts.grievance_compliance where level = 'facility' and entity_code = 'MUT' and period_grain = 'month'")
+    assert (row["n_grievances"], row["n_closed"], row["n_answer_not_reported"], row["n_unanswered_past_target"], row["n_over_limit"]) == (2, 1, 2, 0, 0)
+    assert (row["closed_answered_in_target_pct"], row["answered_in_target_pct"], row["interim_pct"], row["reason"]) == (None, None, None, "NOT_REPORTED")
+    kpi = build.row("select * from marts.kpi_value where kpi_id = 'complaints_answered_in_time' and level = 'facility' and facility_id = 'MUT' "
+                    "and period_grain = 'month' and period_start_on = '2026-06-01'")
+    assert (kpi["numerator"], kpi["denominator"], kpi["value"]) == (0, 0, None)
+    evidence = build.rows("select case_rule from (select rule as case_rule from marts.kpi_evidence where kpi_id = 'complaints_answered_in_time' and feed = 'silent')")
+    assert [one["case_rule"] for one in evidence] == ["NOT_REPORTED", "NOT_REPORTED"]
+
+
+def test_escalated_once_is_escalated(build: Warehouse, cases) -> None:
+    assert (cases["raised"]["status_code"], cases["raised"]["is_escalated"]) == ("closed", True)  # by an earlier status alone
+    assert (cases["us_prompt"]["is_escalated"], cases["us_letter"]["is_escalated"]) == (True, False)
+    events = build.rows("select case_id, occurred_on, basis from core.fct_complaint_event where event_code = 'ESCALATED' order by case_id")
+    assert [tuple(row.values()) for row in events] == [("raised", day("2026-02-01"), "snapshot"), ("us_prompt", day(AS_OF), "snapshot")]
 
 
 @pytest.mark.parametrize(("case_id", "step", "fault"), [
@@ -229,7 +313,7 @@ def test_two_systems_are_linked_when_declared_and_suspected_otherwise(build: War
     assert (cases["told"]["is_valid_case"], cases["told_too"]["exclusion_reason"]) == (True, "LINKED_CASE")
     assert (cases["listed"]["is_valid_case"], cases["listed_too"]["counted_as"]) == (True, "main/listed")
     assert cases["twin"]["is_valid_case"] and cases["twin_too"]["is_valid_case"]
-    pairs = build.rows("select basis, is_declared, days_apart from marts.suspect_pair order by basis")
+    pairs = build.rows("select basis, is_declared, days_apart from marts.suspect_pair where feed_a <> feed_b order by basis")
     assert [tuple(row.values()) for row in pairs] == [
         ("DECLARED_BY_EXPORT", True, 0), ("DECLARED_BY_LIST", True, 1), ("SAME_PATIENT_TWO_SYSTEMS", False, 4)]
 
@@ -237,6 +321,16 @@ def test_two_systems_are_linked_when_declared_and_suspected_otherwise(build: War
 def test_the_same_person_about_the_same_matter_is_one_complaint(cases) -> None:
     assert cases["letter_1"]["is_valid_case"]
     assert (cases["letter_2"]["exclusion_reason"], cases["letter_2"]["counted_as"]) == ("SAME_MATTER", "letter_1")
+
+
+def test_the_matter_may_come_in_a_file_of_subjects(build: Warehouse, cases) -> None:
+    assert (cases["again"]["exclusion_reason"], cases["again"]["counted_as"]) == ("SAME_MATTER", "written")
+    assert cases["long_after"]["is_valid_case"]  # its first subject is another one
+    # The person wrote about the food of a patient whom the export does not name: suspect, not merged.
+    assert cases["bill"]["is_valid_case"]
+    pairs = build.rows("select case_a, case_b, is_declared from core.complaint_pair where basis = 'SAME_PERSON_SAME_MATTER'")
+    assert [tuple(row.values()) for row in pairs] == [("bill", "long_after", False)]
+    assert (cases["bill"]["grievance_rule"], cases["bill"]["is_grievance"]) == ("BILLING_OTHER", False)  # by its second subject
 
 
 def test_files_that_join_and_cells_that_hold_several(build: Warehouse, cases) -> None:
@@ -296,15 +390,38 @@ def test_agreement_of_coders(build: Warehouse) -> None:
 def test_severity_of_a_case_is_its_highest_and_of_the_newest_coding(build: Warehouse) -> None:
     rows = build.rows("select basis, scheme_id, severity_level, n_cases from marts.case_severity where level = 'enterprise' "
                       "and period_grain = 'rolling_12_months' and period_end_on = '2026-06-30' order by all")
-    # Ben coded last: 3, 3, 0, 0, 0, 2; Anna alone coded sco_consent: 1.
+    # Ben coded last: 3, 3, 0, 0, 0, 2; Anna alone coded sco_consent 1, graded 2, plain_severity 0; the spots: 9 + 1 + 9 of 3, 3 + 11 + 12 of 1.
     assert [tuple(row.values()) for row in rows] == [
-        ("coding", "hcat", 0, 3), ("coding", "hcat", 1, 1), ("coding", "hcat", 2, 1), ("coding", "hcat", 3, 2),
+        ("coding", "hcat", 0, 4), ("coding", "hcat", 1, 27), ("coding", "hcat", 2, 2), ("coding", "hcat", 3, 21),
         ("words", "generic5", 3, 1), ("words", "generic5", 4, 1), ("words", "generic5", 5, 1)]
 
 
-def test_few_coded_cases_make_no_spot(build: Warehouse) -> None:
-    rows = build.rows("select unit_key, n_coded_cases, n_severe, n_admission_or_discharge, is_hot_spot, is_blind_spot, reason from marts.complaint_hot_spot order by all")
-    assert [tuple(row.values()) for row in rows] == [("ENG/W1", 3, 2, 3, False, False, "BELOW_MINIMUM"), ("IRL/W1", 1, 0, 1, False, False, "BELOW_MINIMUM")]
+def test_a_coding_goes_over_the_word_and_a_coding_of_nothing_does_not(build: Warehouse, cases) -> None:
+    found = {name: (cases[name]["severity_basis"], cases[name]["severity_scheme_id"], cases[name]["severity_level"], cases[name]["worded_severity_level"])
+             for name in ("graded", "joined", "plain_severity", "eng_late", "eng_weekend", "odd_severity")}
+    assert found == {"graded": ("coding", "hcat", 2, 4), "joined": ("words", "generic5", 5, 5), "plain_severity": ("words", "generic5", 3, 3),
+                     "eng_late": ("coding", "hcat", 3, None), "eng_weekend": ("coding", "hcat", 0, None), "odd_severity": (None, None, None, None)}
+    band = {row["case_id"]: row["tag_value"] for row in build.rows("select case_id, tag_value from core.case_tag where tag_type = 'severity' and feed = 'main'")}
+    assert [band[name] for name in ("graded", "eng_late", "eng_weekend", "odd_severity")] == ["medium", "high", "none", "unmapped"]
+    versions = build.rows("select distinct scheme_version from core.fct_complaint_coding where scheme_id = 'hcat'")
+    assert [row["scheme_version"] for row in versions] == ["2016"]  # also where the coder left it blank
+
+
+def test_spots_need_enough_cases(build: Warehouse) -> None:
+    rows = build.rows("select unit_key, stage_level, stage_label, n_coded_cases, n_severe, n_admission_or_discharge, n_omission, n_blind, is_hot_spot, is_blind_spot, "
+                      "reason from marts.complaint_hot_spot order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        ("ENG/W1", 1, "Admissions", 3, 2, 3, 0, 3, False, False, "BELOW_MINIMUM"),
+        ("HOT/W1", 5, "Discharge & transfers", 12, 9, 12, 0, 12, True, True, None),
+        ("HOT/W2", 3, "Care on the ward", 12, 1, 0, 0, 0, False, False, None),
+        ("HOT/W3", 3, "Care on the ward", 12, 0, 0, 12, 12, False, True, None),
+        ("HOT/W3", 4, "Operation & procedures", 9, 9, 0, 0, 0, False, False, "BELOW_MINIMUM"),  # all are severe, and too few
+        ("IRL/W1", 1, "Admissions", 1, 0, 1, 0, 1, False, False, "BELOW_MINIMUM")]
+    hot = build.row("select severe_pct, severe_pct_low, severe_pct_of_others from marts.complaint_hot_spot where unit_key = 'HOT/W1'")
+    # Wilson, 9 of 12, z = 1.959964; the others: 2 + 1 + 0 + 9 + 0 severe of 3 + 12 + 12 + 9 + 1.
+    z = 1.959963984540054
+    low = (0.75 + z * z / 24 - z * math.sqrt(0.75 * 0.25 / 12 + z * z / 576)) / (1 + z * z / 12)
+    assert [hot["severe_pct"], hot["severe_pct_low"], hot["severe_pct_of_others"]] == pytest.approx([75, 100 * low, 100 * 12 / 37], rel=1e-9)
 
 
 def test_backlog_on_the_last_day(build: Warehouse) -> None:
@@ -320,4 +437,4 @@ def test_percentages_of_notices(build: Warehouse) -> None:
     row = build.row("select * from marts.grievance_compliance where level = 'facility' and entity_code = 'USA' and period_grain = 'month'")
     assert (row["n_over_limit"], row["n_over_limit_with_interim"], row["interim_pct"]) == (1, 1, 100.0)
     assert (row["n_notice_contact"], row["n_notice_completion_date"], row["n_notice_complete"], row["notice_complete_pct"]) == (1, 0, 0, 0.0)
-    assert (row["mean_response_days"], row["is_average_in_target"]) == (11.0, False)
+    assert (row["mean_response_days"], row["is_average_in_target"]) == (7.5, False)  # 11 and 4 days against twice 7

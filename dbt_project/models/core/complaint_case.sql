@@ -1,19 +1,20 @@
 -- One row per case as the newest export has it, placed in our units, with local dates, its history and its severity.
 -- The first exported row speaks for the case; a warning sign on any row counts for the case. What a file of
 -- complainants says (acknowledged, answered, consent) fills what the case itself leaves blank; the first person counts.
--- Severity for triage is the highest of the case's subjects (product-defined), on the scheme its words are mapped to.
+-- Severity for triage (product-defined; HCAT itself defines none): the highest category severity of the newest coding; where
+-- no category was coded as present, the highest of the words of the case and its subjects, on the scheme they are mapped to.
+-- A moment is reported when a feed's files must have its column, or have had a value in it once; no value is then "not yet".
 with ranked as (
     select
         *,
         row_number() over (partition by feed, case_id order by coalesce(issue_number, 0), row_number) as nth,
         {%- for flag in ['is_test', 'is_deleted', 'is_safety_alleged', 'is_response_requested', 'is_billing', 'is_medicare_rights',
-            'has_written_attachment', 'is_escalated'] %}
+            'has_written_attachment', 'is_resolution_requested', 'is_patient_identified', 'is_escalated'] %}
         max(case when {{ flag }} then 1 else 0 end) over (partition by feed, case_id) as any_{{ flag }},
         {%- endfor %}
-        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%' then 1 else 0 end)
-            over (partition by feed, case_id) as names_billing,
-        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%medicare%' then 1 else 0 end)
-            over (partition by feed, case_id) as names_medicare,
+        {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
+        max(case when {{ moment }}_at is not null then 1 else 0 end) over (partition by feed) as feed_has_{{ moment }},
+        {%- endfor %}
         max(case when is_grievance then 1 when not is_grievance then 0 end) over (partition by feed, case_id) as site_flag
     from {{ ref('current_complaint') }}
 ),
@@ -23,12 +24,26 @@ person as (
     from (
         select
             *,
+            {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
+            max(case when {{ moment }}_at is not null then 1 else 0 end) over (partition by feed) as feed_has_{{ moment }},
+            {%- endfor %}
             row_number() over (partition by case_feed, case_id order by coalesce(person_number, 0), delivery_id, row_number) as nth
         from ({{ current_rows('complaint_person', ['case_feed', 'case_id', 'person_number', 'complainant_id', 'patient_id',
             'acknowledged_at', 'acknowledged_on', 'interim_sent_at', 'interim_sent_on', 'responded_at', 'responded_on', 'consent_at',
             'consent_on', 'acknowledgement_due_on', 'response_due_on']) }})
     ) as persons
     where nth = 1
+),
+
+-- The first subject is the matter of a case, also where subjects come in a file of their own.
+subject as (
+    select
+        feed, case_id,
+        max(case when issue_number = 1 then category_text end) as category_text,
+        max(case when issue_number = 1 then subcategory_text end) as subcategory_text,
+        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%' then 1 else 0 end) as names_billing,
+        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%medicare%' then 1 else 0 end) as names_medicare
+    from {{ ref('complaint_subject') }} group by feed, case_id
 ),
 
 filled as (
@@ -38,21 +53,29 @@ filled as (
         coalesce(r.{{ moment }}_at, p.{{ moment }}_at) as {{ moment }}_at,
         case when r.{{ moment }}_at is not null then r.{{ moment }}_on else p.{{ moment }}_on end as {{ moment }}_on,
         {%- endfor %}
+        {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
+        {{ feed_promises('complaint', moment ~ '_at', 'r') }} or r.feed_has_{{ moment }} = 1
+            or coalesce({{ feed_promises('complaint_person', moment ~ '_at', 'p') }} or p.feed_has_{{ moment }} = 1, false) as is_{{ moment }}_reported,
+        {%- endfor %}
         r.closed_at, r.closed_on, r.reopened_at, r.reopened_on, r.reopen_count,
         coalesce(r.acknowledgement_due_on, p.acknowledgement_due_on) as acknowledgement_due_on,
         coalesce(r.response_due_on, p.response_due_on) as response_due_on,
         coalesce(r.complainant_id, p.complainant_id) as complainant_id,
         coalesce(r.patient_id, p.patient_id) as patient_id,
-        r.category_text, r.subcategory_text,
+        coalesce(r.category_text, b.category_text) as category_text,
+        case when r.category_text is null then b.subcategory_text else r.subcategory_text end as subcategory_text,
         r.feedback_type_code, r.status_code, r.channel_code, r.severity_text, r.outcome_code, r.complexity_code, r.handling_level_code,
         r.is_resolved_on_spot, r.is_after_stay, r.is_routine_matter, r.needs_more_work, r.is_consent_required,
         r.any_is_test = 1 as is_test,
         r.any_is_deleted = 1 as is_deleted,
         r.any_is_safety_alleged = 1 as is_safety_alleged,
         r.any_is_response_requested = 1 as is_response_requested,
-        r.any_is_billing = 1 or r.names_billing = 1 as is_billing,
-        r.any_is_medicare_rights = 1 or r.names_medicare = 1 as is_medicare_rights,
+        r.any_is_billing = 1 or b.names_billing = 1 as is_billing,
+        r.any_is_medicare_rights = 1 or b.names_medicare = 1 as is_medicare_rights,
         r.any_has_written_attachment = 1 as has_written_attachment,
+        r.any_is_resolution_requested = 1 as is_resolution_requested,
+        r.any_is_patient_identified = 1 or (r.is_patient_identified is null and coalesce(r.patient_id, p.patient_id) is not null)
+            as is_patient_identified,
         r.any_is_escalated = 1 as is_escalated,
         case when r.site_flag is not null then r.site_flag = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
         r.merged_into_case_id, r.linked_feed, r.linked_case_id,
@@ -60,6 +83,7 @@ filled as (
         r.is_recovery_offered, r.is_recovery_accepted, r.recovery_kind_code, r.handling_satisfaction, r.narrative_length
     from ranked as r
     left join person as p on p.case_feed = r.feed and p.case_id = r.case_id
+    left join subject as b on b.feed = r.feed and b.case_id = r.case_id
     where r.nth = 1
 ),
 
@@ -70,6 +94,7 @@ history as (
         sum(case when is_reopening then 1 else 0 end) as n_reopenings,
         min(case when is_reopening then delivered_at end) as reopened_seen_at,
         max(case when is_newest and is_closed then 1 else 0 end) = 1 as is_closed,
+        max(case when is_escalated or status_code = 'escalated' then 1 else 0 end) = 1 as was_escalated,
         max(case when spell_number = 1 and is_closed then version_number end) as last_of_first_spell
     from {{ ref('complaint_version') }}
     group by feed, case_id
@@ -82,7 +107,7 @@ closed_first as (
         on v.feed = h.feed and v.case_id = h.case_id and v.version_number = h.last_of_first_spell
 ),
 
-severity as (
+worded as (
     -- Levels of one scheme only are compared; a feed whose words belong to two schemes takes the first by name.
     select feed, case_id, scheme_id, severity_level
     from (
@@ -101,6 +126,20 @@ severity as (
     where nth = 1
 ),
 
+coded as (
+    select feed, case_id, scheme_id, severity_level
+    from (
+        select
+            case_feed as feed, case_id, scheme_id, max(severity_level) as severity_level,
+            row_number() over (
+                partition by case_feed, case_id order by case when max(severity_level) > 0 then 0 else 1 end, scheme_id
+            ) as nth
+        from {{ ref('complaint_coding') }} where is_newest_coder and severity_level is not null
+        group by case_feed, case_id, scheme_id
+    ) as levels
+    where nth = 1
+),
+
 jurisdiction as (
     select facility_id, min(jurisdiction_code) as jurisdiction_code from {{ ref('unit_mapping') }} group by facility_id
 )
@@ -115,6 +154,9 @@ select
     {%- for moment in ['acknowledged', 'interim_sent', 'responded', 'consent'] %}
     f.{{ moment }}_at,
     {{ facility_date('f', moment, 'u.time_zone', 'z.time_zone') }} as {{ moment }}_on,
+    {%- endfor %}
+    {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
+    f.is_{{ moment }}_reported,
     {%- endfor %}
     f.closed_at,
     {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone') }} as closed_on,
@@ -136,15 +178,21 @@ select
     end as integer) as reopen_count,
     cast(coalesce(h.n_versions, 1) as integer) as n_versions,
     f.feedback_type_code, f.status_code, f.channel_code, f.category_text, f.subcategory_text, f.severity_text,
-    s.scheme_id as severity_scheme_id,
-    cast(s.severity_level as integer) as severity_level,
+    case when s.severity_level is null or k.severity_level > 0 then k.scheme_id else s.scheme_id end as severity_scheme_id,
+    cast(case when s.severity_level is null or k.severity_level > 0 then k.severity_level else s.severity_level end as integer) as severity_level,
+    case when k.severity_level > 0 or (k.severity_level is not null and s.severity_level is null) then 'coding'
+        when s.severity_level is not null then 'words' end as severity_basis,
+    s.scheme_id as worded_severity_scheme_id,
+    cast(s.severity_level as integer) as worded_severity_level,
     f.outcome_code, f.complexity_code, f.handling_level_code,
     coalesce(j.jurisdiction_code, 'us_cms') as jurisdiction_code,
     f.acknowledgement_due_on, f.response_due_on,
     f.is_resolved_on_spot,
     case when f.needs_more_work then false else f.is_resolved_on_spot end as is_settled,
     f.is_after_stay, f.is_routine_matter, f.is_consent_required, f.is_test, f.is_deleted, f.is_safety_alleged, f.is_response_requested,
-    f.is_billing, f.is_medicare_rights, f.has_written_attachment, f.is_escalated, f.is_grievance_flagged,
+    f.is_billing, f.is_medicare_rights, f.has_written_attachment, f.is_resolution_requested, f.is_patient_identified,
+    f.is_escalated or coalesce(h.was_escalated, false) as is_escalated,
+    f.is_grievance_flagged,
     f.merged_into_case_id, f.linked_feed, f.linked_case_id, f.patient_id, f.complainant_id,
     f.has_notice_contact, f.has_notice_steps, f.has_notice_results, f.has_notice_completion_date,
     f.is_recovery_offered, f.is_recovery_accepted, f.recovery_kind_code, f.handling_satisfaction, f.narrative_length
@@ -156,5 +204,6 @@ left join {{ ref('unit_lookup') }} as u
     and u.unit_code = coalesce(f.unit_code, '')
     and f.received_on between u.valid_from_on and u.valid_to_on
 left join closed_first as h on h.feed = f.feed and h.case_id = f.case_id
-left join severity as s on s.feed = f.feed and s.case_id = f.case_id
+left join worded as s on s.feed = f.feed and s.case_id = f.case_id
+left join coded as k on k.feed = f.feed and k.case_id = f.case_id
 left join jurisdiction as j on j.facility_id = u.facility_id

@@ -2,6 +2,8 @@
 -- The rule is the one of the facility's jurisdiction (seed timeliness_rule, overruled by feeds of kind timeliness_rule).
 -- Day 0 is the local day of the start; the due day is the n-th day counted after it; the same day is 0 days.
 -- Resolved means closed for the first time: a reopening starts no new clock. "As of" is the newest complaint delivery.
+-- A step whose day no export of the feed tells is not_reported, unless the rule lets the closure count: nobody knows
+-- whether it was done, so it is neither open nor late. A letter in between is not_needed where the answer came by its day.
 with site_rule as (
     select *
     from ({{ current_rows('timeliness_rule', kind_columns()['timeliness_rule'].keys() | list) }})
@@ -66,6 +68,13 @@ timed as (
             when 'make' then a.received_on
         end as own_done_on,
         case when a.is_closure_counted then a.first_closed_on end as closure_on,
+        case a.step_code when 'interim' then a.responded_on end as answered_on,
+        not a.is_closure_counted and not coalesce(case a.step_code
+            when 'acknowledge' then a.is_acknowledged_reported
+            when 'respond' then a.is_responded_reported
+            when 'interim' then a.is_interim_sent_reported and a.is_responded_reported
+            else true
+        end, false) as is_unreported,
         case a.step_code when 'acknowledge' then a.acknowledgement_due_on when 'respond' then a.response_due_on end as site_due_on
     from applied as a
     cross join as_of as o
@@ -102,13 +111,15 @@ judged as (
     select
         *,
         case
+            when is_unreported and done_on is null and not coalesce(answered_on between start_on and due_on, false) then 'NOT_REPORTED'
             when start_on is null then 'NOT_STARTED'
             when limit_n is not null and due_on is null then 'NO_CALENDAR'
             when start_on > as_of_on then 'START_IN_FUTURE'
             when done_on < start_on then 'DONE_BEFORE_START'
             when done_on > as_of_on then 'DONE_IN_FUTURE'
             when done_on is null and step_code = 'resolve' and is_closed then 'CLOSED_WITHOUT_DATE'
-        end as fault
+        end as fault,
+        coalesce(done_on is null and answered_on between start_on and due_on, false) as is_needless
     from counted
 )
 
@@ -117,7 +128,9 @@ select
     j.calendar_code, j.limit_n, j.limit_unit, j.standing, j.start_on, j.due_on, j.site_due_on, j.as_of_on,
     case when j.fault is null then j.done_on end as done_on,
     case
+        when j.fault = 'NOT_REPORTED' then 'not_reported'
         when j.fault is not null then 'fault'
+        when j.is_needless then 'not_needed'
         when j.done_on is not null and j.limit_n is null then 'done'
         when j.done_on is not null and j.done_on <= j.due_on then 'in_target'
         when j.done_on is not null then 'late'
@@ -125,8 +138,8 @@ select
         else 'open'
     end as state,
     j.fault,
-    case when j.fault is null then {{ dbt.datediff('j.start_on', 'coalesce(j.done_on, j.as_of_on)', 'day') }} end as n_days,
-    case when j.fault is null then e.business_day_number - j.start_number end as n_business_days,
+    case when j.fault is null and not j.is_needless then {{ dbt.datediff('j.start_on', 'coalesce(j.done_on, j.as_of_on)', 'day') }} end as n_days,
+    case when j.fault is null and not j.is_needless then e.business_day_number - j.start_number end as n_business_days,
     case when j.fault is null and j.done_on is not null and j.site_due_on is not null then j.done_on <= j.site_due_on end as is_in_site_target
 from judged as j
 left join {{ ref('dim_business_day') }} as e on e.calendar_code = j.calendar_code and e.day_on = coalesce(j.done_on, j.as_of_on)

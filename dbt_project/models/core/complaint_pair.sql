@@ -1,8 +1,10 @@
 -- Two cases that are, or may be, one. Declared: by the export (linked_case_id) or by a feed of kind complaint_link; only
 -- these are counted as one (fct_complaint). Suspect: the same patient within 7 days in two systems, or in one system by
--- two complainants (7 days: product-defined); listed for somebody to decide, never merged.
+-- two complainants (7 days: product-defined), or the same matter written again within 60 days where the export does not
+-- tell both the person and the patient; listed for somebody to decide, never merged.
 with able as (
-    select feed, case_id, delivery_id, row_number, received_on, patient_id, complainant_id, linked_feed, linked_case_id
+    select feed, case_id, delivery_id, row_number, received_on, patient_id, complainant_id, linked_feed, linked_case_id,
+        case when category_text is not null then {{ word_key('category_text') }} || '/' || {{ word_key("coalesce(subcategory_text, '')") }} end as matter
     from {{ ref('complaint_case') }}
     where not coalesce(is_test, false) and not coalesce(is_deleted, false) and merged_into_case_id is null
         and coalesce(status_code, '') not in ('opened_in_error', 'deleted', 'withdrawn')
@@ -24,6 +26,15 @@ named as (
         and a.feed || '/' || a.case_id < b.feed || '/' || b.case_id
         and b.received_on between {{ add_days('a.received_on', -7) }} and {{ add_days('a.received_on', 7) }}
         and (a.feed <> b.feed or a.complainant_id <> b.complainant_id)
+    {%- for who, other in [('complainant', 'patient'), ('patient', 'complainant')] %}
+    union all
+    select a.feed, a.case_id, b.feed, b.case_id, 4, 'SAME_{{ 'PERSON' if who == 'complainant' else 'PATIENT' }}_SAME_MATTER'
+    from able as a
+    inner join able as b
+        on b.feed = a.feed and b.{{ who }}_id = a.{{ who }}_id and b.matter = a.matter and a.case_id < b.case_id
+        and b.received_on between {{ add_days('a.received_on', -60) }} and {{ add_days('a.received_on', 60) }}
+        and (a.{{ other }}_id is null or b.{{ other }}_id is null)
+    {%- endfor %}
 ),
 
 ordered as (

@@ -1,5 +1,7 @@
 -- One row per case with whether it counts and whether it is a grievance. What counts in a rate is is_valid_case.
 -- Complaint or grievance: the first rule of seed grievance_rule whose conditions all hold; the site's own flag over it.
+-- A missing flag counts as no in rules 1 to 7; for verbal complaints (was it settled, after the stay, a routine matter) it
+-- leaves open whether an earlier rule would have decided, and then the case is undetermined.
 with sorted_out as (
     select
         *,
@@ -49,15 +51,22 @@ repeated as (
 ),
 
 ruled as (
-    select c.feed, c.case_id, min(r.rule_number) as rule_number
+    select
+        c.feed, c.case_id,
+        min(r.rule_number) as first_possible_rule,
+        min(case when {% for flag in ['is_settled', 'is_after_stay', 'is_routine_matter'] %}(coalesce(r.{{ flag }}, '') = '' or c.{{ flag }} is not null)
+            {{- ' and ' if not loop.last }}{% endfor %} then r.rule_number end) as first_rule,
+        max(case when r.result = 'undetermined' then r.rule_number end) as undetermined_rule
     from {{ ref('complaint_case') }} as c
     inner join {{ ref('grievance_rule') }} as r
         on (coalesce(r.channel_codes, '') = '' or ';' || r.channel_codes || ';' like '%;' || c.channel_code || ';%')
         {%- for flag in ['is_safety_alleged', 'is_response_requested', 'is_medicare_rights', 'is_billing', 'has_written_attachment',
-            'is_after_stay', 'is_routine_matter'] %}
+            'is_resolution_requested', 'is_patient_identified'] %}
         and coalesce(r.{{ flag }}, '') in ('', case when c.{{ flag }} then 'yes' else 'no' end)
         {%- endfor %}
-        and coalesce(r.is_settled, '') in ('', case when c.is_settled then 'yes' when not c.is_settled then 'no' end)
+        {%- for flag in ['is_settled', 'is_after_stay', 'is_routine_matter'] %}
+        and (coalesce(r.{{ flag }}, '') in ('', case when c.{{ flag }} then 'yes' else 'no' end) or c.{{ flag }} is null)
+        {%- endfor %}
     group by c.feed, c.case_id
 ),
 
@@ -80,7 +89,8 @@ judged as (
     left join linked as l on l.feed = c.feed and l.case_id = c.case_id
     left join repeated as p on p.feed = c.feed and p.case_id = c.case_id
     left join ruled as r on r.feed = c.feed and r.case_id = c.case_id
-    left join {{ ref('grievance_rule') }} as g on g.rule_number = r.rule_number
+    left join {{ ref('grievance_rule') }} as g
+        on g.rule_number = case when r.first_rule = r.first_possible_rule then r.first_rule else r.undetermined_rule end
 )
 
 select
@@ -88,8 +98,10 @@ select
     received_at, received_on,
     {{ month_start('received_on') }} as month_start_on,
     event_on, acknowledged_at, acknowledged_on, interim_sent_at, interim_sent_on, responded_at, responded_on, consent_at, consent_on,
+    is_acknowledged_reported, is_interim_sent_reported, is_responded_reported,
     closed_at, closed_on, first_closed_at, first_closed_on, is_closed, reopened_at, reopened_on, reopen_count, n_versions,
-    feedback_type_code, status_code, channel_code, category_text, subcategory_text, severity_text, severity_scheme_id, severity_level,
+    feedback_type_code, status_code, channel_code, category_text, subcategory_text, severity_text, severity_scheme_id, severity_level, severity_basis,
+    worded_severity_scheme_id, worded_severity_level,
     outcome_code, merged_into_case_id, is_resolved_on_spot, is_response_requested, is_safety_alleged, is_escalated,
     exclusion_reason is null as is_valid_case,
     exclusion_reason, counted_as,

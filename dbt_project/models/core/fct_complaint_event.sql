@@ -11,6 +11,15 @@ with dated as (
     select feed, case_id, 'CLOSED_AGAIN', null, closed_at, closed_on, 'column', delivery_id, row_number
     from {{ ref('fct_complaint') }} where closed_at > first_closed_at and reopen_count > 0 and is_closed
     union all
+    -- Dated by the first export that shows it, by flag or by status.
+    select feed, case_id, 'ESCALATED', null, delivered_at, cast(delivered_at as date), 'snapshot', delivery_id, row_number
+    from (
+        select feed, case_id, delivered_at, delivery_id, row_number,
+            row_number() over (partition by feed, case_id order by version_number) as nth
+        from {{ ref('complaint_version') }} where is_escalated or status_code = 'escalated'
+    ) as escalated
+    where nth = 1
+    union all
     select feed, case_id, 'STATUS', status_code, delivered_at, cast(delivered_at as date), 'snapshot', delivery_id, row_number
     from {{ ref('complaint_version') }}
     where status_code is not null and status_code <> coalesce(previous_status_code, '')

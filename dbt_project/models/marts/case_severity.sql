@@ -3,19 +3,13 @@
 -- own word. Basis coding: of the newest coding of the case. Cases without a level are counted beside, never as level 0.
 with coded as (
     select feed, case_id, scheme_id, max(severity_level) as severity_level
-    from (
-        select *, first_value(coder_id) over (
-            partition by feed, case_id, scheme_id order by coded_at desc, coder_id
-        ) as newest_coder_id
-        from {{ ref('fct_complaint_coding') }} where severity_level is not null
-    )
-    where coder_id = newest_coder_id
+    from {{ ref('fct_complaint_coding') }} where is_newest_coder and severity_level is not null
     group by all
 ),
 
 levelled as (
-    select unit_key, month_start_on, 'words' as basis, severity_scheme_id as scheme_id, severity_level
-    from {{ ref('fct_complaint') }} where is_valid_case and severity_level is not null
+    select unit_key, month_start_on, 'words' as basis, worded_severity_scheme_id as scheme_id, worded_severity_level as severity_level
+    from {{ ref('fct_complaint') }} where is_valid_case and worded_severity_level is not null
     union all
     select c.unit_key, c.month_start_on, 'coding', k.scheme_id, k.severity_level
     from coded as k inner join {{ ref('fct_complaint') }} as c using (feed, case_id) where c.is_valid_case

@@ -58,5 +58,5 @@ select
     100 * pa as agreement_pct,
     case when category_code <> '(harm)' then (pa - 2 * p * (1 - p)) / nullif(1 - 2 * p * (1 - p), 0) end as gwet_ac1,
     1 - disagreement / nullif(by_chance, 0) as quadratic_weighted_kappa,
-    case when by_chance = 0 then 'NO_VARIATION' when n_double_coded < 10 then 'FEW_CASES' end as reason
+    case when by_chance = 0 then 'NO_VARIATION' when n_double_coded < (select max(below_n) from {{ ref('minimum_n_policy') }} where family = 'coding_agreement') then 'FEW_CASES' end as reason
 from summed

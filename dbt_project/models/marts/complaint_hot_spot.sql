@@ -1,15 +1,16 @@
 -- Hot spots and blind spots in coded cases, over the twelve months before the newest complaint delivery.
--- hot_spot: a unit and stage of care where severe problems (highest severity of the scheme, 3 of 3 in HCAT) are more
--- frequent than overall: the lower Wilson limit (95 %) of the share of its coded cases lies above the share of all
--- others' (product-defined). Harm is not used: it is unreliable between coders.
--- blind_spot: problems that incident systems seldom show: at admission or discharge, systemic ones, omissions.
--- Below 10 coded cases nothing is called a spot (product-defined).
+-- hot_spot: a unit and stage of care where severe problems (levels of band high in seed severity_band) are more frequent
+-- than overall: the lower Wilson limit (95 %) of the share of its coded cases lies above the share of all others'
+-- (product-defined). Harm is not used: it is unreliable between coders.
+-- blind_spot: problems that incident systems seldom show: at admission or discharge (stages so marked in seed
+-- complaint_scheme_level), systemic ones and omissions (categories so marked in seed complaint_scheme).
+-- Below the number of coded cases of family complaint_spot in seed minimum_n_policy nothing is called a spot.
 with as_of as (
     select * from {{ complaint_as_of() }}
 ),
 
 coded as (
-    select k.feed, k.case_id, k.scheme_id, k.unit_key, k.stage_level, k.category_code, k.subcategory, k.severity_level
+    select k.feed, k.case_id, k.scheme_id, k.scheme_version, k.unit_key, k.stage_level, k.category_code, k.subcategory, k.severity_level
     from {{ ref('fct_complaint_coding') }} as k
     inner join {{ ref('fct_complaint') }} as c using (feed, case_id)
     cross join as_of as o
@@ -17,28 +18,33 @@ coded as (
 ),
 
 trait as (
-    select scheme_id, category_code, coalesce(subcategory, '') as subcategory, max(blind_spot) as blind_spot
+    select scheme_id, scheme_version, category_code, coalesce(subcategory, '') as subcategory, max(blind_spot) as blind_spot
     from {{ ref('complaint_scheme') }} group by all
 ),
 
 per_case as (
-    select c.feed, c.case_id, c.scheme_id, c.unit_key, c.stage_level,
-        max(c.severity_level) as severity_level,
-        bool_or(c.stage_level in (1, 5)) as is_at_a_door,
+    select c.feed, c.case_id, c.scheme_id, c.scheme_version, c.unit_key, c.stage_level,
+        bool_or(coalesce(b.severity_band, '') = 'high') as is_severe,
+        any_value(l.label) as stage_label,
+        bool_or(l.blind_spot = 'admission_or_discharge') as is_at_a_door,
         bool_or(t.blind_spot = 'systemic') as is_systemic,
         bool_or(t.blind_spot = 'omission') as is_omission
     from coded as c
     left join trait as t
-        on t.scheme_id = c.scheme_id and t.category_code = c.category_code and t.subcategory = coalesce(c.subcategory, '')
+        on t.scheme_id = c.scheme_id and t.scheme_version = c.scheme_version and t.category_code = c.category_code
+        and t.subcategory = coalesce(c.subcategory, '')
+    left join {{ ref('severity_band') }} as b on b.severity_scheme_id = c.scheme_id and b.severity_level = c.severity_level
+    left join {{ ref('complaint_scheme_level') }} as l
+        on l.scheme_id = c.scheme_id and l.scheme_version = c.scheme_version and l.dimension = 'stage' and l.level = c.stage_level
     where c.stage_level is not null
     group by all
 ),
 
 spot as (
-    select scheme_id, unit_key, stage_level,
+    select scheme_id, scheme_version, unit_key, stage_level, any_value(stage_label) as stage_label,
         count(*) as n_coded_cases,
-        count(*) filter (severity_level >= 3) as n_severe,
-        count(*) filter (is_at_a_door) as n_admission_or_discharge,
+        count(*) filter (is_severe) as n_severe,
+        count(*) filter (coalesce(is_at_a_door, false)) as n_admission_or_discharge,
         count(*) filter (coalesce(is_systemic, false)) as n_systemic,
         count(*) filter (coalesce(is_omission, false)) as n_omission,
         count(*) filter (coalesce(is_at_a_door, false) or coalesce(is_systemic, false) or coalesce(is_omission, false)) as n_blind
@@ -48,23 +54,23 @@ spot as (
 compared as (
     select s.*,
         s.n_severe::double / s.n_coded_cases as share,
-        (sum(s.n_severe) over (partition by s.scheme_id) - s.n_severe)::double
-            / nullif(sum(s.n_coded_cases) over (partition by s.scheme_id) - s.n_coded_cases, 0) as share_of_others
+        (sum(s.n_severe) over scheme - s.n_severe)::double
+            / nullif(sum(s.n_coded_cases) over scheme - s.n_coded_cases, 0) as share_of_others,
+        (select max(below_n) from {{ ref('minimum_n_policy') }} where family = 'complaint_spot') as minimum_n
     from spot as s
+    window scheme as (partition by s.scheme_id, s.scheme_version)
 )
 
 select
-    c.scheme_id, u.facility_id, u.unit_id, c.unit_key, c.stage_level, l.label as stage_label,
+    c.scheme_id, c.scheme_version, u.facility_id, u.unit_id, c.unit_key, c.stage_level, c.stage_label,
     c.n_coded_cases, c.n_severe,
     100 * c.share as severe_pct,
     100 * {{ wilson('c.share', 'c.n_coded_cases', -1) }} as severe_pct_low,
     100 * c.share_of_others as severe_pct_of_others,
     c.n_admission_or_discharge, c.n_systemic, c.n_omission, c.n_blind,
     {{ percent('c.n_blind', 'c.n_coded_cases') }} as blind_pct,
-    c.n_coded_cases >= 10 and coalesce({{ wilson('c.share', 'c.n_coded_cases', -1) }} > c.share_of_others, false) as is_hot_spot,
-    c.n_coded_cases >= 10 and 2 * c.n_blind > c.n_coded_cases as is_blind_spot,
-    case when c.n_coded_cases < 10 then 'BELOW_MINIMUM' end as reason
+    c.n_coded_cases >= c.minimum_n and coalesce({{ wilson('c.share', 'c.n_coded_cases', -1) }} > c.share_of_others, false) as is_hot_spot,
+    c.n_coded_cases >= c.minimum_n and 2 * c.n_blind > c.n_coded_cases as is_blind_spot,
+    case when c.n_coded_cases < c.minimum_n then 'BELOW_MINIMUM' end as reason
 from compared as c
 inner join {{ ref('dim_unit') }} as u using (unit_key)
-left join {{ ref('complaint_scheme_level') }} as l
-    on l.scheme_id = c.scheme_id and l.scheme_version = '2016' and l.dimension = 'stage' and l.level = c.stage_level

@@ -19,7 +19,7 @@ told as (
                 then {'rule': 'OPEN_WITH_CLOSING_DATE', 'column': 'closed_at'} end,
             case when coalesce(source_unit_code, '') = '' then {'rule': 'MISSING_UNIT', 'column': 'unit_code'}
                 when unit_key like '%unassigned' then {'rule': 'UNKNOWN_UNIT', 'column': 'unit_code'} end,
-            case when severity_text is not null and severity_level is null then {'rule': 'UNKNOWN_SEVERITY', 'column': 'severity_text'} end,
+            case when severity_text is not null and worded_severity_level is null then {'rule': 'UNKNOWN_SEVERITY', 'column': 'severity_text'} end,
             case when is_grievance_flagged <> is_grievance_computed then {'rule': 'GRIEVANCE_FLAG_DIFFERS', 'column': 'is_grievance'} end,
             case when exclusion_reason is not null then {'rule': 'EXCLUDED_' || exclusion_reason, 'column': null::varchar} end
         ]) as fault

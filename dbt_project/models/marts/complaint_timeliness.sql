@@ -1,6 +1,7 @@
 -- How fast valid cases were acknowledged, answered and resolved, per entity and window of receipt. Open cases are not
 -- dropped: those past their target count against the share in target, and the Kaplan-Meier median takes the time an
--- open case has waited as "at least so long", so a growing backlog cannot make a number look better.
+-- open case has waited as "at least so long", so a growing backlog cannot make a number look better. Cases of feeds that
+-- do not tell the day of a step are counted beside (n_not_reported) and enter no share and no duration.
 -- Quantiles interpolate linearly between the values around (n - 1) x p (type 7 of Hyndman and Fan 1996).
 -- Kaplan and Meier 1958: S(t) = product over days of 1 - done / at risk; the median is the first day with S <= 1/2.
 -- Day counts are binned first, so the cost follows the days that occur, not the cases times their windows.
@@ -74,6 +75,7 @@ flagged as (
         count(*) filter (state in ('open', 'open_past_target') and has_target) as n_open_with_target,
         count(*) filter (state = 'open_past_target') as n_open_past_target,
         count(*) filter (state = 'fault') as n_fault,
+        count(*) filter (state = 'not_reported') as n_not_reported,
         count(*) filter (has_target) as n_with_target,
         count(*) filter (doubt = 3) as n_unverified, count(*) filter (doubt = 2) as n_product_defined,
         count(*) filter (doubt = 1) as n_corroborated
@@ -82,12 +84,12 @@ flagged as (
 
 total as (
     {{ sums_per_window('flagged', ['step_code'], ['n_cases', 'n_done', 'n_in_target', 'n_late', 'n_open', 'n_open_with_target',
-        'n_open_past_target', 'n_fault', 'n_with_target', 'n_unverified', 'n_product_defined', 'n_corroborated']) }}
+        'n_open_past_target', 'n_fault', 'n_not_reported', 'n_with_target', 'n_unverified', 'n_product_defined', 'n_corroborated']) }}
 )
 
 select
     {{ entity_period_columns('p') }},
-    t.step_code, t.n_cases, t.n_done, t.n_in_target, t.n_late, t.n_open, t.n_open_past_target, t.n_fault, t.n_with_target,
+    t.step_code, t.n_cases, t.n_done, t.n_in_target, t.n_late, t.n_open, t.n_open_past_target, t.n_fault, t.n_not_reported, t.n_with_target,
     {{ percent('t.n_in_target', '(t.n_in_target + t.n_late + t.n_open_past_target)') }} as in_target_pct,
     {{ percent('t.n_in_target', '(t.n_in_target + t.n_late)') }} as done_in_target_pct,
     {{ percent('t.n_open_past_target', 't.n_open_with_target') }} as open_past_target_pct,
@@ -99,7 +101,9 @@ select
     -- The least certain of the rules behind the row.
     case when t.n_unverified > 0 then 'unverified' when t.n_product_defined > 0 then 'product-defined'
         when t.n_corroborated > 0 then 'corroborated' else 'verified' end as standing,
-    case when t.n_with_target = 0 then 'NO_TARGET' when t.n_in_target + t.n_late + t.n_open_past_target = 0 then 'NOTHING_DECIDED' end as reason,
+    case when t.n_with_target = 0 then 'NO_TARGET'
+        when t.n_in_target + t.n_late + t.n_open_past_target > 0 then null
+        when t.n_not_reported > 0 then 'NOT_REPORTED' else 'NOTHING_DECIDED' end as reason,
     o.as_of_on
 from total as t
 inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
