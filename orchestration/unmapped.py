@@ -1,7 +1,8 @@
-"""Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them.
+"""Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
+in a site's own reference files that nothing knows: the numbers they were meant for are not there.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
-Does not belong here: finding them (core.unmapped_code), a file that is not loaded yet (delivery_effect.py).
+Does not belong here: finding them (core.unmapped_code, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
 
 Read from the build file, where nothing is suppressed: who runs a warehouse may see it.
 """
@@ -85,3 +86,23 @@ def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
     yield f"{n_codes:,} code{'s' * (n_codes > 1)} (facility / unit) that no org_units row maps to a unit; they count under 'unassigned':"
     yield from (f"  {one.line()}" for one in found)
     yield "  way out: rows with these codes in the org_units file (a newer file replaces all rows of its SourceSystem); all of them: marts.unmapped_codes"
+
+
+_SHOWN_FAULTS = 6
+
+
+def reference_fault_lines(home: Home) -> Iterator[str]:
+    """What nothing can use in cut points, coefficients and benchmarks; the first line is the headline."""
+    import duckdb
+
+    if not home.build_file.exists():
+        return
+    with duckdb.connect(str(home.build_file), read_only=True) as con:
+        marts = {row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()}
+        rows = con.execute("select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
+                           "order by n_rows desc, feed, column_name, source_text").fetchall() if "reference_fault" in marts else []
+    if not rows:
+        return
+    yield f"{len(rows):,} name{'s' * (len(rows) > 1)} or value{'s' * (len(rows) > 1)} in reference files that nothing can use (all of them: marts.reference_fault):"
+    for feed, column, text, fault, n_rows, first, way_out in rows[:_SHOWN_FAULTS]:
+        yield f"  {feed}: {column} '{text}' {fault.lower().replace('_', ' ')} in {n_rows:,} row{'s' * (n_rows > 1)}, first in row {first}; {way_out}"

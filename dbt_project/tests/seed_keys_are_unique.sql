@@ -18,6 +18,7 @@
     'segment': ['segment_type'],
     'segment_value': ['family', 'segment_type', 'column_name', 'codes'],
     'public_measure_map': ['public_measure_id'],
+    'adjustment_variable': ['family', 'variable'],
     'summary_star_part': ['instrument_family', 'measure_name'],
     'survey_exclusion': ['discharge_status_code'],
     'grievance_rule': ['rule_number'],

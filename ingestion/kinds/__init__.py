@@ -19,7 +19,7 @@ from ingestion.kinds.complaint import (
 )
 from ingestion.kinds.encounter import ENCOUNTER, ENCOUNTER_COUNT, ENCOUNTER_EVENT
 from ingestion.kinds.improvement import INITIATIVE, METRIC
-from ingestion.kinds.reference import BENCHMARK, ORG_UNIT, SCORE, STAR_CUT_POINT
+from ingestion.kinds.reference import ADJUSTMENT_COEFFICIENT, BENCHMARK, ORG_UNIT, SCORE, STAR_CUT_POINT
 from ingestion.kinds.survey import ANSWER_COUNT, SURVEY
 
 __all__ = ["EVENT_DATE", "KINDS", "PROVENANCE", "Column", "Columns"]
@@ -42,6 +42,7 @@ KINDS: dict[str, Columns] = {
     "answer_count": ANSWER_COUNT,
     "score": SCORE,
     "star_cut_point": STAR_CUT_POINT,
+    "adjustment_coefficient": ADJUSTMENT_COEFFICIENT,
     "metric": METRIC,
     "initiative": INITIATIVE,
 }

@@ -50,6 +50,19 @@ STAR_CUT_POINT: Columns = {
     "standing": Column(TEXT, "How well the cut points are known: verified, corroborated, unverified or product-defined"),
 }
 
+ADJUSTMENT_COEFFICIENT: Columns = {
+    "edition": Column(TEXT, "Edition of the coefficients: their release", True),
+    "period_start_on": Column(DATE, "First discharge date the coefficients hold for", True),
+    "period_end_on": Column(DATE, "Last discharge date the coefficients hold for", True),
+    "measure_name": Column(TEXT, "Our measure, or one of its items where every item has coefficients of its own", True),
+    "statistic": Column(TEXT, "Score that is adjusted: top_box, middle_box, bottom_box (percent) or linear_mean (points)", True),
+    "variable": Column(TEXT, "What patients differ in, or mode: a variable of seed adjustment_variable", True),
+    "level_code": Column(TEXT, "Code the row is about, a*b for two together; blank: the code itself is the number"),
+    "coefficient": Column(NUMBER, "Percentage points or points per unit of the variable, or for having the code", True),
+    "reference_mean": Column(NUMBER, "Mean of the variable, or share of the code, that scores are centred at; none for mode"),
+    "standing": Column(TEXT, "How well the coefficients are known: verified, corroborated, unverified or product-defined"),
+}
+
 SCORE: Columns = {
     "score_source": Column(TEXT, "Who computed the score"),
     "entity_code": Column(TEXT, "Practice, group or facility as the vendor writes it", True),

@@ -60,13 +60,15 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
 
 
 def print_unmapped(console: Console, home: Home) -> None:
-    """Codes without a unit: in yellow, in red where hardly anything of a feed is mapped."""
-    from orchestration.unmapped import unmapped_feeds, unmapped_lines
+    """Codes without a unit, in red where hardly anything of a feed is mapped; names of reference files that nothing knows."""
+    from orchestration.unmapped import reference_fault_lines, unmapped_feeds, unmapped_lines
 
     found = unmapped_feeds(home)
     for number, line in enumerate(unmapped_lines(found)):
         colour = "bold red" if any(one.is_lost for one in found) else "yellow"
         console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
+    for number, line in enumerate(reference_fault_lines(home)):
+        console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
 
 
 def _print_headlines(home: Home, console: Console) -> None:

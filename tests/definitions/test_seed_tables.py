@@ -37,6 +37,7 @@ KEYS = {
     "segment_value": ("family", "segment_type", "column_name", "codes"),
     "public_measure_map": ("public_measure_id",),
     "scale_answer": ("scale_id", "answer"),
+    "adjustment_variable": ("family", "variable"),
     "summary_star_part": ("instrument_family", "measure_name"),
     "survey_exclusion": ("discharge_status_code",),
     "timeliness_rule": ("jurisdiction_code", "step_code", "applies_to", "complexity_code", "handling_level_code"),

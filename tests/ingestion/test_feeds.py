@@ -24,7 +24,7 @@ SHIPPED = {
     "surveymonkey_feedback", "realtime_feedback", "online_reviews", "nhs_fft", "cahps_mips_scores", "qpp_benchmarks", "own_benchmarks",
     "hcahps_history_results", "hcahps_history_responses", "cms_oas_public",
     "datix_complaints", "datix_subjects", "datix_complainants", "radar_complaints", "salesforce_cases", "complaint_log", "complaint_log_csv",
-    "complaint_codings", "complaint_words", "complaint_schemes", "complaint_links", "timeliness_rules", "star_cut_points",
+    "complaint_codings", "complaint_words", "complaint_schemes", "complaint_links", "timeliness_rules", "star_cut_points", "adjustment_coefficients",
 }
 # One file name per way a feed's files are called, in a folder too.
 NAMES = {

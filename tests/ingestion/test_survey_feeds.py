@@ -221,3 +221,29 @@ def test_cut_points_of_stars_are_two_to_five(read, tmp_path):
     ] + [("invented example", "hcahps_cleanliness", 2, 20.5, "unverified")]
     assert done.rules() == [[], [], [], [], [], ["above_maximum"]]  # six stars do not exist
     assert (done.report.n_quarantined, done.report.n_accepted) == (1, 5)
+
+
+def test_published_coefficients_are_one_row_per_level_and_box(read, tmp_path):
+    good = fixture("adjustment_coefficients")
+    bad = tmp_path / good.name
+    twice = "SYNTHETIC,2025-01-01,2025-12-31,hcahps_overall_rating,linear,age,,0.3,8.3,\n"
+    bad.write_text(good.read_text() + twice + twice.replace("linear", "upper").replace("0.3", "much"))
+    done = read("adjustment_coefficients", bad)
+    assert done.rows("statistic, variable, level_code, coefficient, reference_mean, standing")[:4] == [
+        ("top_box", "overall_health", "1", 8.0, 0.14, "product-defined"), ("top_box", "overall_health", "2", 4.0, 0.28, "product-defined"),
+        ("linear_mean", "age", None, 0.2, 8.3, "unverified"), ("top_box", "mode", "phone", -3.1, None, "product-defined")]
+    assert done.rules()[4] == ["duplicate_key"]  # a blank level is a key too
+    assert set(done.rules()[5]) == {"unknown_code", "bad_number"}
+
+
+def test_the_example_of_coefficients_is_whole_and_says_that_it_is_invented(read):
+    path = Path(__file__).parents[2] / "docs" / "examples" / "adjustment_coefficients_synthetic_20250701.csv"
+    done = read("adjustment_coefficients", path)
+    assert done.report.n_accepted == done.report.n_rows > 100 and (done.report.rules, done.report.warning_rules) == ({}, {})
+    assert {edition.split()[0] for (edition,) in done.rows("edition")} == {"SYNTHETIC"}
+    assert {standing for (standing,) in done.rows("standing")} == {"product-defined"}
+    shares = {}
+    for measure, box, variable, level, share in done.rows("measure_name, statistic, variable, level_code, reference_mean"):
+        if level and share is not None:
+            shares[measure, box, variable] = shares.get((measure, box, variable), 0) + share
+    assert len(shares) == 24 and all(abs(total - 1) < 1e-9 for total in shares.values())

@@ -40,7 +40,9 @@ def feeds() -> list[Feed]:
     return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["public_measure_id", "edition", "position"]),
             feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id"]),
             feed("ssm", "score", list(KINDS["score"]), business_key=["entity_code", "public_measure_id", "edition"]),
-            feed("cuts", "star_cut_point", list(KINDS["star_cut_point"]), business_key=["edition", "measure_name", "star"])]
+            feed("cuts", "star_cut_point", list(KINDS["star_cut_point"]), business_key=["edition", "measure_name", "star"]),
+            feed("coefficients", "adjustment_coefficient", list(KINDS["adjustment_coefficient"]),
+                 business_key=["edition", "period_start_on", "measure_name", "statistic", "variable", "level_code"])]
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,7 @@ def deliver(given: Input) -> None:
     _vendor(given)
     _published(given)
     _cut_points(given)
+    _coefficients(given)
 
 
 def _org(given: Input) -> None:
@@ -95,10 +98,10 @@ def _hcahps(given: Input) -> None:
                     if instrument not in item.instruments:
                         continue
                     answers[item.item_code] = 1 if item.item_code in screeners else _answer(item, draw, lift - 0.15 * health)
-                answers |= {"overall_health": health, "education": draw.randint(1, 6)}
+                answers |= {"overall_health": health, "education": draw.randint(1, 6) if nth != 5 else None}
                 rows.append(survey("hcahps", nth, f"{year}-{month:02d}-{1 + nth:02d}", code, unit, language_code=draw.choice(["english", "english", "spanish"]),
                                    sex_code=draw.choice(["male", "female"]), age_code=str(draw.randint(1, 15)), payer_code=draw.choice(["medicare", "private"]),
-                                   mode_code="mail", n_eligible_discharges=100 + 10 * month, received_on=day(f"{year}-{month:02d}-28"), **answers))  # fmt: skip
+                                   mode_code="phone" if code == "HOSP-B" else "mail", n_eligible_discharges=100 + 10 * month, received_on=day(f"{year}-{month:02d}-28"), **answers))  # fmt: skip
         given.delivery("hcahps_survey", f"{year + month // 12}-{month % 12 + 1:02d}-05", rows)
 
 
@@ -154,6 +157,7 @@ def _published(given: Input) -> None:
                for d in range(1, 11)]
     points += [{"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_linear_mean", "edition": "2024", "peer_group": "small", "position_kind": "percentile",
                 "position": p, "value": 10.0 + p, "valid_from_on": day("2024-01-01")} for p in (10, 25, 50, 75, 90)]
+    points.append({"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_lineer_mean", "edition": "2024", "value": 70.0})  # misspelt
     given.delivery("qpp", "2025-01-15", points)
     given.delivery("averages", "2025-01-15", [
         {"benchmark_source": "CMS", "geography_level": "national", "geography_code": "US", "public_measure_id": "H_HSP_RATING_9_10", "value": 70.0,
@@ -172,9 +176,36 @@ def _cut_points(given: Input) -> None:
     rows = [("2024", "2024-12-31", name, bounds, "product-defined") for name, bounds in ten.items()]
     rows += [("2025", "2025-09-30", name, bounds, "unverified") for name, bounds in
              {"cleanliness": (50, 60, 70, 80), "recommend": (50, 75, 62, 90), "overall_rating": (40, 65, 72)}.items()]
+    rows.append(("2024", "2024-12-31", "clenliness", (50, 60, 70, 80), "unverified"))  # misspelt
     given.delivery("cuts", "2025-06-01", [
         {"edition": edition, "measure_name": f"hcahps_{name}", "star": star, "lower_bound": float(bound), "valid_from_on": day(on), "standing": standing}
         for edition, on, name, bounds, standing in rows for star, bound in enumerate(bounds, start=2)])
+
+
+def _coefficients(given: Input) -> None:
+    """Invented coefficients: whole, by item, and every way in which a table does not fit."""
+    health, modes = ("overall_health", None, 2.7), [("mode", "mail", None), ("mode", "Phone", None)]
+    education = [("education", str(code), 1 / 6) for code in range(1, 7)]
+    rows: list[dict[str, Any]] = []
+
+    def add(edition: str, period: tuple[str, str], measure: str, statistic: str, terms: list[tuple], values: list[float]) -> None:
+        for (variable, level, centre), value in zip(terms, values, strict=True):
+            rows.append({"edition": edition, "period_start_on": day(period[0]), "period_end_on": day(period[1]), "measure_name": measure, "statistic": statistic,
+                         "variable": variable, "level_code": level, "coefficient": value, "reference_mean": centre, "standing": "product-defined"})
+
+    year = ("2024-01-01", "2024-12-31")
+    for statistic, sign in (("top_box", 1.0), ("bottom_box", -0.5), ("linear_mean", 0.6)):
+        add("SYNTHETIC 2024", year, "hcahps_overall_rating", statistic, [health, *education, *modes], [sign * v for v in (-4.5, 3, 2, 1, 0, -1.5, -2.5, 1.25, -2)])
+    add("SYNTHETIC 2025", ("2025-01-01", "2025-03-31"), "hcahps_overall_rating", "top_box", [health, ("age", None, 8.0)], [-4.0, 0.35])
+    for item, lift in (("nurse_courtesy_respect", 1.0), ("nurse_listen", 2.0), ("nurse_explain", 4.0)):
+        add("SYNTHETIC 2024", year, item, "top_box", [health], [-lift])
+    add("SYNTHETIC 2024", year, "hcahps_recommend", "top_box", [("service_line", "surgery", 0.4), ("service_line", "medicine", 0.6)], [1.0, 0.0])
+    add("SYNTHETIC 2024", year, "hcahps_cleanliness", "top_box", [health, ("educaton", None, 3.0)], [-4.0, 1.0])
+    add("SYNTHETIC 2024", year, "hcahps_quietness", "top_box", education[:5], [1.0, 2.0, 3.0, 4.0, 0.0])
+    add("SYNTHETIC 2024", year, "hcahps_doctor_communication", "linear_mean", [health], [-3.0])
+    add("SYNTHETIC 2023", ("2023-01-01", "2024-02-29"), "hcahps_medicines", "top_box", [health], [-3.0])
+    add("SYNTHETIC 2024", year, "hcahps_medicine", "top_box", [health], [-3.0])
+    given.delivery("coefficients", "2025-06-01", rows)
 
 
 @pytest.fixture(scope="session")

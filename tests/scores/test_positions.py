@@ -94,3 +94,16 @@ def test_purchasing_points_follow_the_function_and_the_standards(scores: Warehou
     assert {row["reason"] for row in later} == {"DIMENSION_MISSING", "OTHER_DIMENSION_MISSING"} and {row["domain_points"] for row in later} == {None}
     small = scores.rows("select distinct reason from marts.hvbp_points where facility_id = 'F3' and period_start_on = '2024-01-01'")
     assert small == [{"reason": "BELOW_MINIMUM"}]
+
+
+def test_a_misspelt_name_in_a_reference_file_is_told_with_the_way_out(scores: Warehouse) -> None:
+    found = {(row["kind"], row["column_name"], row["source_text"]): (row["fault"], row["n_rows"], row["way_out"]) for row in scores.rows("select * from marts.reference_fault")}
+    assert {key: (fault, n) for key, (fault, n, _) in found.items()} == {
+        ("star_cut_point", "measure_name", "hcahps_clenliness"): ("UNKNOWN_MEASURE", 4),
+        ("adjustment_coefficient", "measure_name", "hcahps_medicine"): ("UNKNOWN_MEASURE", 1),
+        ("adjustment_coefficient", "variable", "educaton"): ("UNKNOWN_VARIABLE", 1),
+        ("benchmark", "public_measure_id", "hcahps_overall_rating_lineer_mean"): ("UNKNOWN_MEASURE", 1),
+    }
+    nearest = {key[2]: way_out.split(";")[0].split(": ")[1] for key, (_, _, way_out) in found.items()}
+    assert nearest == {"hcahps_clenliness": "hcahps_cleanliness", "hcahps_medicine": "hcahps_medicines", "educaton": "education",
+                       "hcahps_overall_rating_lineer_mean": "hcahps_overall_rating_linear_mean"}

@@ -41,6 +41,15 @@ def test_completed_surveys_are_counted_over_the_four_quarters(stars: dict) -> No
     assert {facility: stars[facility, "2024-01-01", "recommend"]["n_complete"] for facility in ("F1", "F2", "F3")} == {"F1": 312, "F2": 168, "F3": 12}
 
 
+def test_stars_rest_on_adjusted_means_where_there_are_coefficients(scores: Warehouse, stars: dict) -> None:
+    adjusted = {name for (facility, start, name), row in stars.items() if (facility, start) == ("F1", "2024-01-01") and row["adjustment"] == "adjusted_published"}
+    assert adjusted == {"overall_rating", "doctor_communication"} and stars["F1", "2024-01-01", "summary"]["adjustment"] == "mixed"
+    row = stars["F1", "2024-01-01", "overall_rating"]
+    score = scores.row(f"select adjustment, linear_mean from marts.survey_score where score_key = '{row['score_key']}'")
+    assert score == {"adjustment": "adjusted_published", "linear_mean": row["linear_mean"]}
+    assert stars["F1", "2025-01-01", "cleanliness"]["adjustment"] == stars["F1", "2025-01-01", "summary"]["adjustment"] == "raw"
+
+
 def test_every_row_without_a_star_says_why(stars: dict) -> None:
     assert all((row["star"] is None) == (row["reason"] is not None) for row in stars.values())
     small = {row["reason"] for (facility, start, _), row in stars.items() if (facility, start) == ("F3", "2024-01-01")}

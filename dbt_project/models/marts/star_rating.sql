@@ -1,5 +1,6 @@
 -- Stars of each facility and four quarters, by cut points that a site brings (feed star_cut_points): one star per measure
--- from its rounded linear mean, and the summary star. The means are not adjusted: a guide, not the stars of CMS.
+-- from its rounded linear mean, and the summary star. Means are adjusted where published coefficients are delivered for them
+-- (adjustment says so); else raw, a guide and not the stars of CMS.
 with cut_point as (
     {{ current_rows('star_cut_point', ['edition', 'measure_name', 'star', 'lower_bound', 'valid_from_on', 'standing']) }}
 ),
@@ -22,8 +23,11 @@ cut as (
 
 rated as (
     select * from {{ ref('survey_score') }}
-    where level = 'facility' and period_grain = 'rolling_4_quarters' and date_basis = 'discharge' and adjustment = 'raw' and segment_type = 'all'
+    where level = 'facility' and period_grain = 'rolling_4_quarters' and date_basis = 'discharge' and segment_type = 'all' and adjustment in ('raw', 'adjusted_published')
         and (measure_name in (select measure_name from {{ ref('summary_star_part') }}) or measure_name in (select measure_name from cut_point))
+    qualify row_number() over (
+        partition by measure_name, facility_id, period_start_on order by adjustment = 'adjusted_published' and linear_mean is not null desc, adjustment = 'raw' desc
+    ) = 1
 ),
 
 complete as (
@@ -44,7 +48,7 @@ in_force as (
 
 measured as (
     select
-        f.*, r.score_key, r.measure_name, r.label, r.linear_mean,
+        f.*, r.score_key, r.measure_name, r.label, r.linear_mean, r.adjustment,
         -- Halves up on the fraction, as methods.scoring.round_half_up.
         floor(r.linear_mean) + case when r.linear_mean - floor(r.linear_mean) >= 0.5 then 1 else 0 end as rounded_mean,
         c.bounds,
@@ -70,7 +74,8 @@ part as (
         min(coalesce(s.reason, 'MEASURE_MISSING')) filter (s.star is null) as reason_low, max(coalesce(s.reason, 'MEASURE_MISSING')) filter (s.star is null) as reason_high,
         bool_or(coalesce(s.reason, case when s.star is null then 'MEASURE_MISSING' end, '') in ('MEASURE_MISSING', 'DEFINITION_CHANGED')) as is_missing,
         any_value(p.standing order by {{ standing_place('p.standing') }}) as standing,
-        any_value(s.standing order by {{ standing_place('s.standing') }}) as cut_standing
+        any_value(s.standing order by {{ standing_place('s.standing') }}) as cut_standing,
+        min(s.adjustment) as adjustment_low, max(s.adjustment) as adjustment_high
     from in_force as f
     inner join {{ ref('summary_star_part') }} as p using (instrument_family)
     left join starred as s using (instrument_family, facility_id, period_start_on, period_end_on, measure_name)
@@ -79,6 +84,7 @@ part as (
 
 summary as (
     select instrument_family, facility_id, period_start_on, period_end_on, n_complete, edition,
+        case when min(adjustment_low) = max(adjustment_high) then min(adjustment_low) else 'mixed' end as adjustment,
         case when count(star) = count(*) then floor(avg(star) + 0.5)::integer end as star,
         case when count(star) = count(*) then null when min(reason_low) = max(reason_high) then min(reason_low)
             when any_value(n_complete) < 100 then 'BELOW_MINIMUM' when bool_or(is_missing) then 'MEASURE_MISSING'
@@ -92,11 +98,11 @@ select
     instrument_family || ':' || measure_name || ':' || period_start_on || ':' || facility_id as star_key,
     'measure' as star_kind, instrument_family, measure_name, label, facility_id, period_start_on, period_end_on, score_key,
     edition, linear_mean, rounded_mean, bounds[1] as star_2_from, bounds[2] as star_3_from, bounds[3] as star_4_from, bounds[4] as star_5_from,
-    n_complete, star, reason, 'raw' as adjustment, standing
+    n_complete, star, reason, adjustment, standing
 from starred
 union all
 select
     instrument_family || ':summary:' || period_start_on || ':' || facility_id, 'summary', instrument_family, null, 'Summary star', facility_id, period_start_on, period_end_on, null,
     edition, null, null, null, null, null, null,
-    n_complete, star, reason, 'raw', case when star is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[standing_rank] end
+    n_complete, star, reason, adjustment, case when star is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[standing_rank] end
 from summary

@@ -74,8 +74,26 @@ raw_row as (
             'linear_mean': 'v.linear', 'linear_mean_se': 'v.linear_se'}.items() %}
         case when v.reason is null then {{ score }} end as {{ column }},
         {%- endfor %}
-        v.n, v.n_items, v.n_quarters, v.weighted_by, v.reason
+        v.n, v.n_items, v.n_quarters, v.weighted_by, v.reason, null::varchar as adjustment_edition
     from valued as v
+),
+
+-- Coefficients that somebody published: known numbers, so a score keeps the standard error and interval of the raw one, moved.
+published_row as (
+    select
+        r.* replace (
+            case when p.standing is null or {{ standing_place('r.standing') }} < {{ standing_place('p.standing') }} then r.standing else p.standing end as standing,
+            'adjusted_published' as adjustment,
+            {%- for column, score in {'score': 'top', 'ci_low': 'top', 'ci_high': 'top', 'top_box_pct': 'top', 'middle_box_pct': 'middle',
+                'bottom_box_pct': 'bottom', 'linear_mean': 'linear', 'linear_mean_se': 'linear * 0'}.items() %}
+            r.{{ column }} - p.{{ score }} as {{ column }},
+            {%- endfor %}
+            coalesce(r.reason, p.reason) as reason, p.edition as adjustment_edition)
+    from raw_row as r
+    inner join {{ ref('score_published') }} as p
+        on p.measure_name = r.measure_name and p.facility_id = r.facility_id and p.period_start_on = r.period_start_on
+        and p.n_months = case r.period_grain when 'quarter' then 3 when 'rolling_4_quarters' then 12 end
+    where r.level = 'facility' and r.segment_type = 'all' and r.date_basis = 'discharge'
 ),
 
 -- Our own regression over the group. The headline is the adjusted top box where the study adjusts boxes.
@@ -95,7 +113,7 @@ adjusted_row as (
         max(r.adjusted) filter (r.score = 'bottom_box') as bottom_box_pct,
         max(r.adjusted) filter (r.score = 'linear_mean') as linear_mean,
         max(sqrt(r.variance)) filter (r.score = 'linear_mean') as linear_mean_se,
-        max(r.n_usable)::bigint as n, null as n_items, (r.n_months / 3)::integer as n_quarters, null as weighted_by, max(r.reason_code) as reason
+        max(r.n_usable)::bigint as n, null as n_items, (r.n_months / 3)::integer as n_quarters, null as weighted_by, max(r.reason_code) as reason, null as adjustment_edition
     from {{ ref('case_mix_result') }} as r
     inner join named as n using (measure_name)
     inner join {{ source('definition', 'case_mix') }} as d using (case_mix_id)
@@ -109,6 +127,8 @@ stacked as (
     select * from raw_row
     union all
     select * from adjusted_row
+    union all
+    select * from published_row
 )
 
 select
@@ -121,6 +141,7 @@ select
     case when s.ci_high is not null then s.ci_low end as ci_low, s.ci_high,
     s.top_box_pct, s.middle_box_pct, s.bottom_box_pct, s.linear_mean, s.linear_mean_se,
     s.n, s.n_items::integer as n_items, s.n_quarters::integer as n_quarters, s.weighted_by,
+    s.adjustment_edition,
     s.reason is null and coalesce(p.is_publishable, true) as is_publishable,
     coalesce(s.reason, case when not p.is_publishable then 'BELOW_MINIMUM' end) as reason,
     p.footnote_code,

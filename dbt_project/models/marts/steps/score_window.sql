@@ -10,53 +10,19 @@ entity as (
     select distinct entity_number, level, facility_id, is_unassigned from {{ ref('kpi_entity') }}
 ),
 
-facility_month as (
-    select s.family, u.facility_id, {{ month_number('s.month_start_on') }} // 3 as quarter, s.month_start_on,
-        max(s.n_eligible_discharges) as n_discharges
-    from {{ ref('survey_counts') }} as s
-    inner join {{ ref('dim_unit') }} as u using (unit_key)
-    group by all
-),
-
-facility_quarter as (
-    select family, facility_id, quarter, case when count(n_discharges) = 3 then sum(n_discharges)::bigint end as n_discharges
-    from facility_month group by all
-),
-
 quarter_weight as (
-    select f.family, e.entity_number, f.quarter, case when count(f.n_discharges) = count(*) then sum(f.n_discharges)::bigint end as n_discharges,
-        null::bigint as n_surveys
-    from facility_quarter as f
-    inner join entity as e on e.level = 'enterprise' or (e.level = 'facility' and e.facility_id = f.facility_id)
-    group by all
-    union all
-    select s.family, e.entity_number, {{ month_number('s.month_start_on') }} // 3, null, sum(s.n_eligible)::bigint
-    from {{ ref('survey_counts') }} as s
-    inner join {{ ref('kpi_entity') }} as e using (unit_key)
-    group by all
-),
-
-weight as (
-    select family, entity_number, quarter, max(n_discharges) as n_discharges, max(n_surveys) as n_surveys
-    from quarter_weight group by all
-),
-
--- Which weight a window takes: one kind for all its quarters.
-window_weight as (
-    select w.family, w.entity_number, w.quarter + k.k as end_quarter, count(w.n_discharges) = 4 as is_by_discharges
-    from weight as w cross join (select unnest(range(4)) as k) as k
-    group by all
+    {{ quarter_weights() }}
 ),
 
 weighted as (
     select
         p.* exclude (n_months, first_month), p.first_month // 3 as quarter, p.first_month // 3 + k.k as end_quarter,
-        coalesce(x.is_by_discharges, false) as is_by_discharges,
-        coalesce(case when x.is_by_discharges then w.n_discharges end, nullif(w.n_surveys, 0), p.n)::double as weight
+        coalesce(w.is_by_discharges, false) as is_by_discharges,
+        coalesce(w.weight, p.n)::double as weight
     from {{ ref('score_period') }} as p
     cross join (select unnest(range(4)) as k) as k
-    left join weight as w on w.family = p.instrument_family and w.entity_number = p.entity_number and w.quarter = p.first_month // 3
-    left join window_weight as x on x.family = p.instrument_family and x.entity_number = p.entity_number and x.end_quarter = p.first_month // 3 + k.k
+    left join quarter_weight as w
+        on w.family = p.instrument_family and w.entity_number = p.entity_number and w.quarter = p.first_month // 3 and w.end_quarter = p.first_month // 3 + k.k
     where p.n_months = 3
 ),
 
