@@ -29,8 +29,9 @@ test: $(READY)   ## all tests but the heavy ones
 test-scale: $(READY)   ## tests on large data
 	@$(BIN)/python -m pytest -m scale
 
-bench: $(READY)  ## the whole run against a plain DuckDB script, same files, same machine
+bench: $(READY)  ## the whole run, and the charts of a large group, against plain DuckDB scripts: same input, same machine
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.trends
 
 ui: $(READY)     ## the Dagster page on the warehouse of `make run`
 	@$(BIN)/pxw ui

@@ -18,12 +18,11 @@ from orchestration.dbt_render import PROJECT_DIR
 from tests.dbt.warehouse import Input, Warehouse, feed
 
 KPI = """kpi: {name}
-measure: complaints_per_1000_encounters
+measure: {measure}
 levels: [facility]
 windows: [month]
 minimum_denominator: 1
 owner: test
-target: {{value: {target}, from: 2020-01-01, reason: test}}
 chart: {{type: {type}, {more}}}
 """
 
@@ -69,11 +68,13 @@ def organisation(given: Input, series: Iterable[str], on: str) -> None:
     given.delivery("org", on, [{"source_feed": "*", "source_facility_code": name, "facility_id": name, "facility_name": name} for name in series])
 
 
-def define(folder: Path, out: Path, kpis: dict[str, tuple[str, str, float]], more: dict[str, str] | None = None) -> None:
-    """Definitions of the project with KPIs of one's own: name -> (type, further keys of `chart`, target)."""
+def define(folder: Path, out: Path, kpis: dict[str, tuple], more: dict[str, str] | None = None) -> None:
+    """Definitions of the project with KPIs of one's own: name -> (type, further keys of `chart`, target, measure or nothing for the rate)."""
     (folder / "kpis").mkdir(parents=True, exist_ok=True)
-    for name, (kind, rest, target) in kpis.items():
-        (folder / "kpis" / f"{name}.yml").write_text(KPI.format(name=name, type=kind, more=rest, target=target))
+    for name, (kind, rest, target, *measure) in kpis.items():
+        text = KPI.format(name=name, type=kind, more=rest, measure=measure[0] if measure else "complaints_per_1000_encounters")
+        goal = "" if target is None else f"target: {{value: {target}, from: 2020-01-01, reason: test}}\n"
+        (folder / "kpis" / f"{name}.yml").write_text(text + goal)
     for name, text in (more or {}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 from lxml import html
 
+from ingestion.kinds import KINDS
 from orchestration.cli import main
 from tests.dbt import charted
-from tests.dbt.warehouse import Input, Warehouse, day
+from tests.dbt.warehouse import Input, Warehouse, day, feed
 
 FREEZE = "freeze: {until: 2022-12-31, reason: baseline, decided_by: board}"
 REBASE = "rebase: [{from: 2023-07-01, reason: new process, decided_by: board}]"
@@ -25,9 +26,30 @@ LIMITS = ("lcl", "lcl95", "ucl95", "ucl")
 COUNTS = ("n_useful", "longest_run", "longest_run_max", "n_crossings", "n_crossings_min")
 
 
-def kpis() -> dict[str, tuple[str, str, float]]:
-    """Every chart of the oracle as a KPI: name -> (type, further keys, target)."""
-    found = {}
+MEASURE = """measure: {name}
+label: Share of the oracle
+source: metrics
+metric: share
+statistic: proportion
+version: 1
+direction: {direction}
+standing: product-defined
+example: {{numerator: 45, denominator: 60, value: 75.0}}
+"""
+DIRECTIONS = ("increase", "neutral")    # of the share; the rate of complaints has decrease
+
+
+def kpis() -> dict[str, tuple]:
+    """Every chart of the oracle as a KPI: name -> (type, further keys, target[, measure])."""
+    found: dict[str, tuple] = {}
+    for screen in ("true", "false"):
+        for theirs, ours in (("p", "p"), ("pp", "p_prime")):
+            found[f"q_{theirs}_{screen}"] = (ours, f"screen_mr: {screen}", 0.4, "share_increase")
+    for target in (1.5, 4.0, 9.0):
+        found[f"nhs_increase_{target:g}".replace(".", "_")] = ("xmr", "rules: nhs", target / 10, "share_increase")
+    found["nhs_increase_unscreened"] = ("xmr", "screen_mr: false", 0.4, "share_increase")
+    found["nhs_neutral"] = ("xmr", "rules: nhs", None, "share_neutral")
+    found["nhs_neutral_unscreened"] = ("xmr", "screen_mr: false", None, "share_neutral")
     for screen in ("TRUE", "FALSE"):
         for theirs, ours in CHARTS.items():
             found[f"q_{theirs}_{screen.lower()}"] = (ours, f"screen_mr: {screen.lower()}", 4.0)
@@ -49,13 +71,17 @@ def kpis() -> dict[str, tuple[str, str, float]]:
 @pytest.fixture(scope="module")
 def charts(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Warehouse:
     """The oracle's 36 months of four facilities, charted in every way."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("charts"), charted.feeds())
-    given = Input(warehouse.input, charted.feeds())
+    feeds = [*charted.feeds(), feed("kept", "metric", list(KINDS["metric"]), business_key=["metric_code", "facility_code", "unit_code", "period_start_on"])]
+    warehouse = Warehouse(tmp_path_factory.mktemp("charts"), feeds)
+    given = Input(warehouse.input, feeds)
     counts = charted.counts_of_oracle(shared / "oracles/spc/monthly_input.csv")
     charted.organisation(given, sorted({row[0] for row in counts}), "2021-01-01")
     charted.deliver(given, counts, "2025-01-05")
+    given.delivery("kept", "2025-01-05", [
+        {"metric_code": "share", "facility_code": series, "period_start_on": month, "numerator": n, "denominator": size} for series, month, size, n in counts if size])
     given.write()
-    charted.define(warehouse.root / "own", warehouse.input / "definitions", kpis())
+    charted.define(warehouse.root / "own", warehouse.input / "definitions", kpis(), {
+        f"measures/share_{direction}.yml": MEASURE.format(name=f"share_{direction}", direction=direction) for direction in DIRECTIONS})
     charted.build(warehouse, "kpi_trend", "kpi_signal", "kpi_funnel", "kpi_target_status", "dim_kpi", "dim_facility")
     return warehouse
 
@@ -73,14 +99,12 @@ def test_trends_agree_with_qicharts2(charts: Warehouse, shared: Path) -> None:
     found = {(row["kpi_id"], row["facility_id"], str(row["period_start_on"])): row for row in charts.rows("select * from marts.kpi_trend")}
     n_rows = 0
     for row in oracle(shared / "oracles/spc/monthly_expected_qicharts2.csv"):
-        if row["chart"] in ("p", "pp"):      # complaints per 1,000 encounters are no shares
-            continue
         way = "".join(("_freeze" if row["freeze"] == "12" else "", "_part" if row["part"] == "18" else ""))
         ours = found[f"q_{row['chart']}_{row['screenedmr'].lower()}{way}", row["series"], row["month"]]
         for theirs, column in LINES:
             wanted = number(row[theirs])
-            if row["chart"] == "c" and wanted is not None:
-                wanted /= 1000
+            if wanted is not None:       # theirs are per 1,000: counts are counts here, shares percent
+                wanted /= {"c": 1000, "p": 10, "pp": 10}.get(row["chart"], 1)
             # R draws the limits of i and c through a missing month; the mart has none there, as on the other charts.
             if theirs in LIMITS and (row["chart"] == "run" or row["y"] in ("", "NA")):
                 wanted = None
@@ -88,7 +112,7 @@ def test_trends_agree_with_qicharts2(charts: Warehouse, shared: Path) -> None:
         assert (ours["is_outside"], ours["runs_signal"]) == (row["sigma_signal"] == "TRUE", row["runs_signal"] == "TRUE"), row
         assert [ours[name] for name in COUNTS] == [int(row[name]) for name in COUNTS]
         n_rows += 1
-    assert n_rows == 2736 - 2 * 2 * 144
+    assert n_rows == 2736
 
 
 def test_trends_and_icons_agree_with_nhsrplotthedots(charts: Warehouse, shared: Path) -> None:
@@ -96,28 +120,28 @@ def test_trends_and_icons_agree_with_nhsrplotthedots(charts: Warehouse, shared: 
     signal = {(row["kpi_id"], row["facility_id"]): row for row in charts.rows("select * from marts.kpi_signal")}
     n_rows = 0
     for row in oracle(shared / "oracles/spc/monthly_expected_plotthedots.csv"):
-        if row["improvement_direction"] != "decrease":      # complaint rates have one direction
-            continue
-        fixed, rebased = number(row["fix_after_n_points"]), row["rebase"] not in ("", "NA")
-        if fixed:
-            name = "nhs_fixed"
-        elif rebased:
-            name = "nhs_rebased"
+        direction = row["improvement_direction"]
+        stem, scale = ("nhs", 1) if direction == "decrease" else (f"nhs_{direction}", 10)      # the share is in percent
+        if number(row["fix_after_n_points"]):
+            name = f"{stem}_fixed"
+        elif row["rebase"] not in ("", "NA"):
+            name = f"{stem}_rebased"
         elif row["screen_outliers"] == "FALSE":
-            name = "nhs_unscreened"
+            name = f"{stem}_unscreened"
         else:
-            name = f"nhs_{float(row['target']):g}".replace(".", "_")
+            name = stem if direction == "neutral" else f"{stem}_{float(row['target']):g}".replace(".", "_")
         ours = found[name, row["series"], row["month"]]
         for theirs, column in (("y", "value"), ("mean", "centre"), ("lpl", "lcl"), ("upl", "ucl")):
-            assert ours[column] == pytest.approx(float(row[theirs]), rel=1e-9)
+            assert ours[column] * scale == pytest.approx(float(row[theirs]), rel=1e-9)
         assert (ours["label"], ours["point_type"]) == (row["special_cause_type"], row["point_type"]), row
         assert ours["is_outside"] == (row["outside_limits"] == "TRUE")
-        if number(row["target"]) is not None and row["month"] == "2024-12-01":
-            assert signal[name, row["series"]]["assurance"] == row["assurance"]
+        if row["month"] == "2024-12-01":
+            if direction == "neutral" or number(row["target"]) is not None:
+                assert signal[name, row["series"]]["assurance"] == (row["assurance"] if direction != "neutral" else "none")
             kind = row["point_type"].removeprefix("special_cause_")
             assert signal[name, row["series"]]["variation"].startswith(kind)
         n_rows += 1
-    assert n_rows == 36 * 10
+    assert n_rows == 864
 
 
 def test_a_missing_month_is_a_null_point_with_its_reason(charts: Warehouse) -> None:
