@@ -26,21 +26,24 @@ CHART = """
 
     standard as (select *, sqrt(centre / n) as sigma, (y - centre) / sqrt(centre / n) as z, sign(y - centre)::tinyint as side from counted),
 
+    -- Points on the centre line belong to no run and break none.
     ranged as (
-        select *, abs(z - lag(z) over series) as mr, lag(side) over series as side_before
+        select *, abs(z - lag(z) over series) as mr, last_value(nullif(side, 0) ignore nulls) over (series rows between unbounded preceding and 1 preceding) as side_before
         from standard
         window series as (partition by kpi_id, facility_id, unit_id order by period_start_on)
     ),
 
     spread as (
-        select *, avg(mr) over series as amr, sum((side_before is null or side <> side_before)::int) over (series order by period_start_on) as run_number
+        select *, avg(mr) over series as amr,
+            sum((side <> 0 and (side_before is null or side <> side_before))::int) over (series order by period_start_on) as run_number
         from ranged
         window series as (partition by kpi_id, facility_id, unit_id)
     ),
 
     lined as (
-        select *, avg(mr) filter (mr < 3.267 * amr) over series / 1.128 as sigma_z, count(*) over (partition by kpi_id, facility_id, unit_id, run_number) as run_length,
-            count(*) over series as n_useful, max(run_number) over series - 1 as n_crossings
+        select *, avg(mr) filter (mr < 3.267 * amr) over series / 1.128 as sigma_z,
+            count(*) filter (side <> 0) over (partition by kpi_id, facility_id, unit_id, run_number) as run_length,
+            count(*) filter (side <> 0) over series as n_useful, max(run_number) over series - 1 as n_crossings
         from spread
         window series as (partition by kpi_id, facility_id, unit_id)
     ),
@@ -55,7 +58,7 @@ CHART = """
         j.kpi_id, j.facility_id, j.unit_id, j.period_start_on, 1000 * y as value, 1000 * centre as centre, 1000 * lcl as lcl, 1000 * ucl as ucl,
         1000 * greatest(centre - 2 * sigma * sigma_z, 0) as lcl95, 1000 * (centre + 2 * sigma * sigma_z) as ucl95,
         case when y > ucl then 'astronomical_high' when y < lcl then 'astronomical_low'
-            when run_length > t.longest_run_max then if(side > 0, 'shift_high', 'shift_low') else 'none' end as signal,
+            when side <> 0 and run_length > t.longest_run_max then if(side > 0, 'shift_high', 'shift_low') else 'none' end as signal,
         longest_run, n_crossings, longest_run > t.longest_run_max or n_crossings < t.n_crossings_min as runs_signal
     from judged as j
     inner join threshold as t on t.n_useful = j.n_useful"""

@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ingestion.kinds import KINDS
 from methods import charts, intervals, signals
@@ -169,6 +170,21 @@ def test_an_initiative_carries_its_result(warehouse: Warehouse) -> None:
     assert (rebased["action_code"], rebased["verdict"], rebased["is_signal_on_chart"]) == ("rebase", "better", True)
     assert {code: effect(warehouse, code)["reason"] for code in ("I4", "I5", "I6")} == {
         "I4": "UNKNOWN_KPI", "I5": "UNMAPPED_PLACE", "I6": "NOTHING_AFTER"}
+
+
+def test_correlations_of_units_and_months_with_the_first_ahead(warehouse: Warehouse) -> None:
+    found = {row["lag"]: row for row in warehouse.rows(
+        "select * from marts.kpi_correlation where leading_kpi_id = 'training_completion' and kpi_id = 'complaint_rate' and scope = 'facility' "
+        "and facility_id = 'A' and level = 'facility' and period_grain = 'month'")}
+    assert set(found) == {0, 1, 2, 3}
+    training = [(50 + n + (n == 23)) / (100 + 2 * (n == 23)) for n in range(24)]       # U1 and U2, and one row without a unit
+    rate = [n / 5000 for n in CASES]
+    for lag, row in found.items():
+        pairs = list(zip(training[:24 - lag], rate[lag:], strict=True))
+        assert (row["n"], row["n_places"], row["reason"]) == (24 - lag, 1, None)
+        assert row["spearman"] == pytest.approx(stats.spearmanr(*zip(*pairs, strict=True)).statistic, rel=1e-9) and row["spearman"] < -0.8
+    few = warehouse.rows("select n, spearman from marts.kpi_correlation where leading_kpi_id = 'staff_engagement' and kpi_id = 'complaint_rate' and reason = 'TOO_FEW_PAIRS'")
+    assert few and all(row["n"] < 8 and row["spearman"] is None for row in few)
 
 
 def test_targets_tell_distance_and_since_when_they_hold(warehouse: Warehouse) -> None:

@@ -1,31 +1,37 @@
 -- Where every series stands now: the icons of its last point, what gave the signal and since when, in words beside the number.
 -- The last point is the last closed period. A run of signalled points in one direction is one signal; it began with its first point.
-with point as (
+with marked as (
+    -- Whether the point goes on with the signal of the point before, and with its part: 1 where a new one begins.
     select
-        c.*, s.direction,
-        -- Whether the point goes on with the signal of the point before: 1 where a new one begins.
-        case when c.point_type is not distinct from lag(c.point_type) over series and c.phase = lag(c.phase) over series then 0 else 1 end as is_new
-    from {{ ref('kpi_chart') }} as c
-    inner join {{ ref('kpi_series') }} as s on s.series_number = c.series_number
-    window series as (partition by c.series_number order by c.point)
+        series_number, point, phase, period_start_on, part_reason, value is not null as has_value, signal <> 'none' as is_signal,
+        row_number() over series as nth,
+        phase is distinct from lag(phase) over series as is_new_part,
+        point_type is distinct from lag(point_type) over series or phase is distinct from lag(phase) over series as is_new
+    from {{ ref('kpi_chart') }}
+    window series as (partition by series_number order by point)
 ),
 
-numbered as (
-    select *, sum(is_new) over (partition by series_number order by point) as episode from point
+summed as (
+    select
+        series_number,
+        max(point) as last_point,
+        count(*) filter (has_value) as n_values,
+        count(*) filter (is_signal) as n_signals,
+        max(period_start_on) filter (is_new) as since_on,
+        max(nth) - max(nth) filter (is_new) + 1 as n_since,
+        case when max(phase) > 1 then max(period_start_on) filter (is_new_part) end as part_from_on,
+        arg_max(part_reason, point) filter (is_new_part and phase > 1) as last_part_reason
+    from marked
+    group by series_number
 ),
 
 verdict as (
     select
-        *,
-        count(value) over series as n_values,
-        count(*) filter (signal <> 'none') over series as n_signals,
-        case when phase > 1 then min(period_start_on) over part end as part_from_on,
-        case when phase > 1 then max(part_reason) over part end as last_part_reason,
-        case when signal <> 'none' then min(period_start_on) over episode end as signal_since_on,
-        case when signal <> 'none' then count(*) over episode end as n_signal_points
-    from numbered
-    window series as (partition by series_number), part as (partition by series_number, phase), episode as (partition by series_number, episode)
-    qualify row_number() over (partition by series_number order by point desc) = 1
+        c.*, m.n_values, m.n_signals, m.part_from_on, m.last_part_reason,
+        case when c.signal <> 'none' then m.since_on end as signal_since_on,
+        case when c.signal <> 'none' then m.n_since end as n_signal_points
+    from summed as m
+    inner join {{ ref('kpi_chart') }} as c on c.series_number = m.series_number and c.point = m.last_point
 )
 
 select
