@@ -24,8 +24,9 @@ from typing import Any
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from orchestration.audit.history import kept_file, moment, publications
+from orchestration.audit.kept import code_difference, definition_difference, file_differences, setting_differences
 from orchestration.audit.side_build import build_aside, copy_state, link_tree
-from orchestration.build_input import code_version
+from orchestration.build_input import DBT_SOURCE, code_version
 from orchestration.published import open_marts
 
 LANDED, DELIVERED = "landed", "delivered"
@@ -119,14 +120,12 @@ def _causes(home: Home, other: Home, stood: dict[str, Any], kpis: set[str]) -> l
     """What was different when that publication was made, from its kept context."""
     then = json.loads(kept_file(home, stood["context"]).read_text())
     now = json.loads(kept_file(other, publications(other)[-1]["context"]).read_text())
-    told = []
-    for kpi in sorted(kpis):
-        before, after = then["definitions"].get(kpi), now["definitions"].get(kpi)
-        if before != after:
-            changed = [name for name in (after or before) if (before or {}).get(name) != (after or {}).get(name)]
-            told.append(f"definition of {kpi} changed: {', '.join(f'{name} {_short(before, name)} to {_short(after, name)}' for name in changed)}")
-    if then["code_version"] != now["code_version"]:
-        told.append(f"code changed: published by {then['code_version']}, built now by {code_version()}")
+    told = [text for kpi in sorted(kpis) if (text := definition_difference(kpi, then, now))]
+    told += setting_differences(then, now).values()
+    if code := code_difference(then, now):
+        told.append(f"{code}: published by the first, built now by the second")
+    elif files := file_differences(then, now):
+        told.append(f"own definitions changed: {', '.join(files)}")
     changed_feeds = sorted(name for name in then["feeds"].keys() & now["feeds"].keys() if then["feeds"][name] != now["feeds"][name])
     if changed_feeds:
         told.append(f"feeds are read otherwise: {', '.join(changed_feeds)}")
@@ -138,10 +137,6 @@ def _causes(home: Home, other: Home, stood: dict[str, Any], kpis: set[str]) -> l
     return told or ["nothing that was kept differs: not explained"]
 
 
-def _short(told: dict[str, Any] | None, name: str) -> str:
-    return "none" if told is None else str(told.get(name))[:12]
-
-
 def _end(on: date) -> str:
     return datetime.combine(on + timedelta(days=1), time(), UTC).isoformat()
 
@@ -150,7 +145,9 @@ def _state(home: Home, on: date, by: str) -> str:
     """Changes when the build of the date would."""
     digest, end = hashlib.sha256(code_version().encode()), _end(on)
     from ingestion.feed import load_feeds
+    from orchestration.definitions_data import fingerprint, own_definition_folders
 
+    digest.update(fingerprint(DBT_SOURCE, own_definition_folders()).encode())
     digest.update("".join(feed.version for feed in load_feeds().values()).encode())
     for path in sorted(path for path in home.config.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())

@@ -60,7 +60,8 @@ def record(home: Home, plan: BuildPlan, fresh: Path, published_at: str, *, hides
     """
     import duckdb
 
-    from orchestration.audit.causes import explain_changes, keep_context, keep_evidence
+    from orchestration.audit.causes import explain_changes
+    from orchestration.audit.kept import keep_context, keep_evidence
 
     earlier = publications(home)
     with duckdb.connect() as con:

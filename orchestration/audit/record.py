@@ -65,6 +65,12 @@ def note_definitions(home: Home, feeds: Mapping[str, Feed]) -> list[dict[str, An
     return changes
 
 
+def definition_hashes(home: Home) -> dict[str, str]:
+    """SHA-256 of every definition file and code table that counts now; feeds have versions of their own."""
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _definition_files(home)
+            if not name.startswith((CONFIGURATION, "feeds/", "own/feeds/"))}
+
+
 def definition_text(home: Home, sha256: str) -> str | None:
     """A version of a definition file by its hash; None when it was never kept."""
     path = home.ledger / "definitions" / sha256
@@ -102,7 +108,7 @@ def lock_sha256() -> str | None:
 
 def _definition_files(home: Home) -> Iterator[tuple[str, Path]]:
     """Names and paths of every file that a person edits to change a number."""
-    yield from _below(DBT_SOURCE, ("measures/**/*.yml", "kpis/**/*.yml", "seeds/*.csv"), "")
+    yield from _below(DBT_SOURCE, ("measures/**/*.yml", "kpis/**/*.yml", "case_mix/*.yml", "seeds/*.csv"), "")
     yield from _below(FEEDS_DIR, ("*.yml",), "feeds/")
     for folder in _own("PXW_FEEDS"):
         yield from _below(folder, ("*.yml",), "own/feeds/")

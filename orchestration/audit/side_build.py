@@ -50,8 +50,12 @@ def link_tree(folder: Path, target: Path) -> None:
                 shutil.copy2(path, copy)
 
 
-def build_aside(other: Home, as_of: date | None, progress: Callable[[str], None]) -> None:
-    """Conform, judge, build and publish inside `other`. Raises BuildFailed."""
+def build_aside(other: Home, as_of: date | None, progress: Callable[[str], None], *, is_proof: bool = False) -> int:
+    """Conform, judge, build and publish inside `other`; the number of tests that held. Raises BuildFailed.
+
+    A proof runs every test, those too that a run over many rows leaves out: each published row is compared with
+    the sum of its evidence.
+    """
     from ingestion.feed import load_feeds
     from orchestration import built, pipeline
     from orchestration.build_input import prepare_build
@@ -65,8 +69,9 @@ def build_aside(other: Home, as_of: date | None, progress: Callable[[str], None]
     plan = prepare_build(other, feeds, as_of)
     render(feeds, other.dbt)
     progress(f"building from {plan.n_deliveries} deliveries")
-    result = run_dbt(other, None, build_arguments(plan.n_rows))
+    result = run_dbt(other, None, build_arguments(plan.n_rows, is_whole=is_proof))
     if not result.is_ok:
         raise BuildFailed("; ".join(result.failures) or "dbt ended without saying why")
     built.keep_plan(other, plan)
     publish(other, plan, built.deliveries_used(other))
+    return result.n_tests

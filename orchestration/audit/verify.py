@@ -134,7 +134,7 @@ def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
         found.notes.append(f"published by code {told['code_version']}, rebuilt by code {code_version()}: differences may come from that")
     other = copy_state(home, Home(work / "home"))
     try:
-        build_aside(other, date.fromisoformat(told["as_of"]) if told["as_of"] else None, progress)
+        n_tests = build_aside(other, date.fromisoformat(told["as_of"]) if told["as_of"] else None, progress, is_proof=True)
     except Exception as error:  # noqa: BLE001 - whatever stops a rebuild is the finding
         found.faults.append(f"the rebuild could not be made: {str(error).splitlines()[0]}")
         return found
@@ -142,7 +142,7 @@ def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
     # Under another code every run id is another one; that alone is no difference in content.
     ignored = () if again["run_id"] == told["run_id"] else ("run_id",)
     found.faults += _compare_content(home, other, told["tables"], again["tables"], ignored)
-    found.looked_at = f"{len(told['tables'])} tables built again from landing, ledger and configuration"
+    found.looked_at = f"{len(told['tables'])} tables built again from landing, ledger and configuration; {n_tests} tests hold, every row of kpi_value is the sum of its evidence"
     return found
 
 

@@ -93,8 +93,9 @@ def fingerprint(project_dir: Path, extra_dirs: Iterable[Path] = ()) -> str:
     for root in roots:
         for path in definition_files(root):
             _digest_file(digest, f"{root.name}/{path.relative_to(root).as_posix()}", path)
-    for path in sorted((project_dir / "case_mix").glob("*.yml")):
-        _digest_file(digest, f"case_mix/{path.name}", path)
+    for folder in (project_dir, *extra):
+        for path in sorted((folder / "case_mix").glob("*.yml")):
+            _digest_file(digest, f"case_mix/{path.name}", path)
     for path in sorted((project_dir / "seeds").glob("*.csv")):
         _digest_file(digest, f"seeds/{path.name}", path)
     return digest.hexdigest()

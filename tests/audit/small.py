@@ -38,6 +38,11 @@ class World:
     open_from: str = "2026-04"  # months from here on are open
     months: tuple[str, ...] = ("2026-01", "2026-02", "2026-03")
     n_runs: int = 0
+    source: str = "cases"
+    study: str = "{}"  # of a measure that is adjusted
+    clock: dict[tuple[str, int], str] = field(default_factory=dict)  # (delivery_id, row_number) -> state; absent: no such table
+    values: dict[str, float] = field(default_factory=dict)  # kpi_key -> value that a regression gives
+    reasons: dict[str, str] = field(default_factory=dict)  # kpi_key -> reason that small cells or the calendar give
 
     def publish(self) -> PublishReport:
         """Build by hand, publish for real."""
@@ -50,6 +55,11 @@ class World:
     def restatements(self) -> list[dict]:
         """The published mart."""
         return self.rows("restatement", "publication_number, kpi_key")
+
+    def changes(self, publication: int) -> dict[str, tuple[str, str]]:
+        """kpi_key -> kind and cause of one publication as history keeps them, also when the marts hide them."""
+        (file,) = (self.home.ledger / "history").glob(f"changes-{publication:06d}-*")
+        return {key: (kind, cause) for key, kind, cause in duckdb.sql(f"select kpi_key, change_kind, cause from '{file}' where change <> 'added'").fetchall()}
 
     def rows(self, mart: str, order: str) -> list[dict]:
         found = duckdb.sql(f"select * from read_parquet('{self.home.published}/marts/{mart}.parquet') order by {order}")
@@ -64,17 +74,24 @@ class World:
                 con.execute("insert into delivery values (?, ?, ?, 'accepted', ?, ?)", [name, feed, kind, reason, number])
             con.execute(f"copy delivery to '{self.home.input}/delivery.parquet' (format parquet)")
             con.execute(f"copy (select '{KPI}' as kpi_id, '{KPI}' as measure_id, {self.minimum}::bigint as minimum_denominator) to '{folder}/kpi.parquet' (format parquet)")
-            con.execute(f"copy (select '{KPI}' as measure_id, 1 as measure_version, 'cases' as source, '{self.definition}' as definition_sha256, "
-                        f"null::varchar as instrument_family) to '{folder}/measure.parquet' (format parquet)")
+            con.execute(f"copy (select 'study' as case_mix_id, '{self.study}' as settings) to '{folder}/case_mix.parquet' (format parquet)")
+            con.execute(f"copy (select '' as measure_id where false) to '{folder}/measure_condition.parquet' (format parquet)")
+            con.execute(f"copy (select '{KPI}' as measure_id, 1 as measure_version, '{self.source}' as source, '{self.definition}' as definition_sha256, "
+                        f"null::varchar as instrument_family, 'study' as numerator_rule) to '{folder}/measure.parquet' (format parquet)")
 
     def _write_build(self) -> None:
         self.home.build_file.unlink(missing_ok=True)
         with duckdb.connect(str(self.home.build_file)) as con:
             for schema in ("core", "marts"):
                 con.execute(f"create schema {schema}")
-            con.execute("create table core.fct_complaint (feed varchar, delivery_id varchar, row_number bigint, unit_key varchar, month_start_on date, is_valid_case boolean)")
+            fact = "fct_survey_x" if self.source == "adjusted" else "fct_complaint"
+            con.execute(f"create table core.{fact} (feed varchar, delivery_id varchar, row_number bigint, unit_key varchar, month_start_on date, is_valid_case boolean)")
             for delivery_id, number, unit_key, month in self.cases:
-                con.execute("insert into core.fct_complaint values ('complaints', ?, ?, ?, ?::date, true)", [delivery_id, number, unit_key, f"{month}-01"])
+                con.execute(f"insert into core.{fact} values ('complaints', ?, ?, ?, ?::date, true)", [delivery_id, number, unit_key, f"{month}-01"])
+            if self.clock:
+                con.execute("create table core.complaint_clock (feed varchar, delivery_id varchar, row_number bigint, unit_key varchar, month_start_on date, state varchar)")
+                rows = [(*case[:3], f"{case[3]}-01", self.clock.get(case[:2], "open")) for case in self.cases]
+                con.executemany("insert into core.complaint_clock values ('complaints', ?, ?, ?, ?::date, ?)", rows)
             con.execute("create table core.superseded_row (delivery_id varchar, row_number bigint, superseded_by_delivery_id varchar, superseded_by_row_number bigint)")
             for row in self.replaced:
                 con.execute("insert into core.superseded_row values (?, ?, ?, ?)", list(row))
@@ -90,10 +107,13 @@ class World:
     def _insert_value(self, con: duckdb.DuckDBPyConnection, facility: str, month: str) -> None:
         cases = sum(unit.startswith(facility) and when == month for _, _, unit, when in self.cases)
         n = self.encounters * sum(unit[0] == facility for unit in UNITS)
-        reason = "PERIOD_OPEN" if month >= self.open_from else "BELOW_MINIMUM" if n < self.minimum else None
-        value = None if reason == "PERIOD_OPEN" else 1000 * cases / n
+        key = f"{KPI}:month:{month}-01:facility:{facility}:all"
+        if self.clock:
+            cases = sum(self.clock.get(case[:2]) == "in_target" for case in self.cases if case[2].startswith(facility) and case[3] == month)
+        reason = self.reasons.get(key) or ("PERIOD_OPEN" if month >= self.open_from else "BELOW_MINIMUM" if n < self.minimum else None)
+        value = self.values.get(key, 1000 * cases / n) if reason in (None, "BELOW_MINIMUM") else None
         con.execute("insert into marts.kpi_value values (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                    [f"{KPI}:month:{month}-01:facility:{facility}:all", KPI, value, cases, n, n, reason is None, reason])
+                    [key, KPI, value, cases, n, n, reason is None, reason])
 
 
 def _shape(con: duckdb.DuckDBPyConnection) -> None:

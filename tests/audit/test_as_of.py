@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
-from orchestration.audit import causes
+from orchestration.audit import kept
 from orchestration.audit.as_of import as_of, way_of
 from orchestration.audit.side_build import copy_state
 from orchestration.cli import main
@@ -49,12 +49,21 @@ def test_the_same_code_gives_what_was_published(world: World, tmp_path: Path):
 def test_where_they_differ_the_definition_and_the_code_are_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     other = aside(world, tmp_path / "other")
     other.minimum, other.definition = 1500, "b" * 64
-    monkeypatch.setattr(causes, "code_version", lambda: "fedcba987654")
+    monkeypatch.setattr(kept, "code_version", lambda: "fedcba987654")
     other.publish()
     answer = as_of(world.home, other.home, today(), "landed", "true", [])
     assert [row.kpi_key.split(":")[4] for row in answer.rows if not row.is_same] == ["F2"] * 3
-    assert any("definition of rate changed" in text and "minimum_denominator 100 to 1500" in text for text in answer.causes)
-    assert any(text.startswith("code changed: published by ") for text in answer.causes)
+    assert any(text.startswith("definition of rate: ") and "minimum_denominator 100 to 1500" in text for text in answer.causes)
+    assert any(text.endswith("to fedcba987654: published by the first, built now by the second") for text in answer.causes)
+
+
+def test_where_they_differ_a_setting_is_named(world: World, tmp_path: Path):
+    other = aside(world, tmp_path / "other")
+    (other.home.config / "settings.yml").write_text("encounters: {include_newborn: true}\n")
+    other.encounters = 2000
+    other.publish()
+    answer = as_of(world.home, other.home, today(), "landed", "true", [])
+    assert [text.split(":")[0] for text in answer.causes] == ["settings, section encounters"]
 
 
 def test_published_values_are_those_of_the_day_not_of_today(world: World, tmp_path: Path):

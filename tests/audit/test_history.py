@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingestion.ledger import Ledger
-from orchestration.audit import causes
+from orchestration.audit import kept
 from orchestration.audit.history import history_folder, publications
+from orchestration.settings import Settings, SmallCells
 from tests.audit.small import KPI, World, first_world
 
 JANUARY_F1 = f"{KPI}:month:2026-01-01:facility:F1:all"
@@ -98,12 +99,96 @@ def test_a_delivery_that_closes_a_period_is_no_evidence_of_its_rows(tmp_path: Pa
 
 def test_the_code_is_the_cause_only_when_nothing_else_differs(world: World, monkeypatch: pytest.MonkeyPatch):
     world.encounters = 2000
-    monkeypatch.setattr(causes, "code_version", lambda: "fedcba987654")
+    monkeypatch.setattr(kept, "code_version", lambda: "fedcba987654")
     world.publish()
     assert {cause for _, cause in changed(world, 2).values()} == {"CODE_CHANGE"}
     world.encounters = 1000
     world.publish()
     assert {cause for _, cause in changed(world, 3).values()} == {"UNEXPLAINED"}
+
+
+def settle(world: World, text: str) -> None:
+    """Settings of the home."""
+    (world.home.config / "settings.yml").write_text(text)
+
+
+def test_a_setting_that_judges_encounters_is_named_where_they_are_judged_anew(tmp_path: Path):
+    world = first_world(tmp_path / "home")
+    world.reasons = {JANUARY_F1: "DENOMINATOR_INCOMPLETE"}
+    world.publish()
+    settle(world, "encounters: {missing_feed: rate_of_what_came}\n")
+    world.reasons = {}
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("completed", "SETTING_CHANGE")}
+    assert "settings, section encounters" in world.restatements()[0]["cause_detail"]
+
+
+def test_a_number_hidden_by_a_new_setting_is_told_from_one_hidden_by_another_number(world: World, monkeypatch: pytest.MonkeyPatch):
+    # Only what is kept of the settings is new here: which cells are hidden is said by hand, and tested with small_cells.py.
+    monkeypatch.setattr(kept, "load_settings", lambda _: Settings(small_cells=SmallCells()))
+    world.reasons = {JANUARY_F1: "SUPPRESSED"}
+    world.publish()
+    assert world.changes(2) == {JANUARY_F1: ("withdrawn", "SETTING_CHANGE")}
+    other = JANUARY_F1.replace("2026-01", "2026-03")
+    world.reasons[other] = "SUPPRESSED_COMPLEMENTARY"
+    world.deliveries["x"] = ("complaints", "complaint", None)
+    world.publish()
+    assert world.changes(3) == {other: ("withdrawn", "SMALL_CELLS")}
+
+
+@pytest.mark.parametrize(("feed", "kind", "cause"), [("timeliness_rules", "timeliness_rule", "REFERENCE_CHANGE"), ("complaint_words", "complaint_word", "MAPPING_CHANGE"),
+                                                     ("complaint_links", "complaint_link", "REFERENCE_CHANGE"), ("complaint_schemes", "complaint_scheme", "REFERENCE_CHANGE")])
+def test_reference_data_that_judges_cases_is_named_and_closes_no_period(tmp_path: Path, feed: str, kind: str, cause: str):
+    world = replace(first_world(tmp_path / "home"), source="handled_cases")
+    world.clock = {("feb", 1): "in_target", ("feb", 2): "late"}
+    world.publish()
+    world.deliveries["rules"] = (feed, kind, None)
+    world.clock["feb", 2] = "in_target"
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("restated", cause)}
+    assert world.restatements()[0]["cause_detail"] == f"rules ({feed}) judges rows of feb (complaints) anew"
+
+
+def test_reference_data_that_bears_on_nothing_of_the_kpi_is_no_cause(world: World):
+    """Cut points came, and a sum changed that no evidence explains: neither the cut points nor the end of a period is blamed."""
+    world.deliveries |= {"cuts": ("star_cut_points", "star_cut_point", None), "clock": ("timeliness_rules", "timeliness_rule", None)}
+    world.encounters = 2000
+    world.publish()
+    assert {cause for _, cause in changed(world, 2).values()} == {"UNEXPLAINED"}
+
+
+def test_only_deliveries_of_facts_close_a_period(tmp_path: Path):
+    world = replace(first_world(tmp_path / "home"), open_from="2026-03")
+    world.publish()
+    world.deliveries["cuts"] = ("star_cut_points", "star_cut_point", None)
+    world.open_from = "2026-04"
+    world.publish()
+    assert {cause for _, cause in changed(world, 2).values()} == {"UNEXPLAINED"} and len(changed(world, 2)) == 2
+
+
+def test_a_newer_delivery_that_moves_the_clock_of_open_cases_is_named(tmp_path: Path):
+    world = replace(first_world(tmp_path / "home"), source="handled_cases")
+    world.clock = {("feb", 1): "in_target", ("feb", 2): "in_target"}
+    world.publish()
+    world.deliveries["april"] = ("complaints", "complaint", None)
+    world.clock["feb", 2] = "open_past_target"
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("restated", "NEW_DELIVERY")}
+    assert world.restatements()[0]["cause_detail"] == "delivery april (complaints) tells more of rows of feb (complaints)"
+
+
+def test_an_adjusted_value_changes_by_the_rows_of_others_and_by_its_study(tmp_path: Path):
+    world = replace(first_world(tmp_path / "home"), source="adjusted")
+    world.publish()
+    world.deliveries["march"] = ("surveys", "survey", None)
+    world.cases += [("march", 1, "F2/A1", "2026-01")]
+    world.values = {JANUARY_F1: 3.0}
+    world.publish()
+    assert changed(world, 2)[JANUARY_F1] == ("restated", "NEW_DELIVERY")
+    world.study, world.values = '{"k": 2}', {JANUARY_F1: 4.0}
+    world.publish()
+    assert changed(world, 3) == {JANUARY_F1: ("restated", "DEFINITION_CHANGE")}
+    assert "definition of rate: study " in world.restatements()[-1]["cause_detail"]
 
 
 def test_the_last_digits_of_a_double_are_no_restatement(world: World):
