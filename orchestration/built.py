@@ -33,11 +33,20 @@ def kept_plan(home: Home) -> BuildPlan:
     """The plan of the build file. Raises NothingBuilt when there was no good build."""
     from orchestration.build_input import BuildPlan
 
+    facts = _kept_facts(home)
+    return BuildPlan(**facts | {"as_of": date.fromisoformat(facts["as_of"]) if facts["as_of"] else None})
+
+
+def run_of_build(home: Home) -> str:
+    """The run that made the build file. Raises NothingBuilt when there was no good build."""
+    return _kept_facts(home)["run_id"]
+
+
+def _kept_facts(home: Home) -> dict[str, Any]:
     try:
-        facts = json.loads((home.build / "plan.json").read_text())
+        return json.loads((home.build / "plan.json").read_text())
     except FileNotFoundError:
         raise NothingBuilt(f"no finished build in {home.build}; run the whole warehouse first") from None
-    return BuildPlan(**facts | {"as_of": date.fromisoformat(facts["as_of"]) if facts["as_of"] else None})
 
 
 def row_counts(home: Home) -> dict[str, int]:

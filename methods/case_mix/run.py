@@ -120,6 +120,7 @@ def _tables(data: Prepared, options: _Options, fits: list[ItemFit], weights, var
         "dropped": data.dropped,
     }
     if options.adjust_boxes:
+        tables["box_coefficients"] = _box_coefficients(names, scale.box_labels, options.items, fits)
         tables["box_entities"] = _add_adjusted_boxes(data, options, mean, adjusted, weights, variance, tables)
     return tables
 
@@ -174,6 +175,12 @@ def _add_adjusted_boxes(data, options, mean, adjusted, weights, variance, tables
         tables["response_distribution"][f"adjusted_{b}"] = part["adjusted"]
         parts.append({"box": np.full(len(data.entities), label, dtype=object)} | part)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _box_coefficients(adjusters: list[str], boxes: Sequence[str], items: Sequence[str], fits: list[ItemFit]) -> Table:
+    """Slopes of the share of each box, one row per box and adjuster."""
+    table = {"box": np.repeat(np.array(boxes, dtype=object), len(adjusters)), "adjuster": np.array(adjusters * len(boxes), dtype=object)}
+    return table | {item: np.where(fit.n.sum() > 0, fit.beta[:, 1:].T.ravel(), np.nan) for item, fit in zip(items, fits)}
 
 
 def _r_squared(items: Sequence[str], fits: list[ItemFit]) -> Table:

@@ -65,9 +65,9 @@ def _rows(result, measure: Mapping, answered: dict) -> Iterator[dict]:
     for row in _records(result["overall"]):
         kept = {name: row[name] for name in ("n_entities", "n_usable", "grand_mean", "df1", "df2", "f", "p_value", "reliability")}
         yield {"row_kind": "overall", "score": LINEAR, "overall_mean": row["overall"], "note": row["reliability_class"] or None} | kept
-    for row in _records(result["coefficients"]):
-        for item in measure["items"]:
-            yield {"row_kind": "coefficient", "score": LINEAR, "item_code": item, "adjuster": row["adjuster"], "coefficient": row[item]}
+    yield from _coefficients(result["coefficients"], measure, {}, 1.0)
+    if "box_coefficients" in result.tables:
+        yield from _coefficients(result["box_coefficients"], measure, of_label, 100.0)
     for row in _records(result["r_squared"]):
         yield {"row_kind": "item", "score": LINEAR, "item_code": row["item"], "n_usable": row["n"],
                "rank": row["rank"], "r_squared": row["r_squared"], "adjusted_r_squared": row["adjusted_r_squared"]}  # fmt: skip
@@ -82,6 +82,13 @@ def _rows(result, measure: Mapping, answered: dict) -> Iterator[dict]:
                    "share": row[f"box_{box}"], "adjusted_share": row.get(f"adjusted_{box}")}  # fmt: skip
     for note in result.notes:
         yield {"row_kind": "note", "reason_code": note.code, "note": note.text}
+
+
+def _coefficients(table: Mapping, measure: Mapping, of_label: Mapping, factor: float) -> Iterator[dict]:
+    for row in _records(table):
+        for item in measure["items"]:
+            yield {"row_kind": "coefficient", "score": of_label.get(row.get("box"), LINEAR), "item_code": item, "adjuster": row["adjuster"],
+                   "coefficient": factor * row[item]}  # fmt: skip
 
 
 def box_names(n: int) -> list[str]:

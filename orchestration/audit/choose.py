@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestration.audit.evidence import dicts
 from orchestration.commands.show import resolve_kpi, resolve_period
 
 if TYPE_CHECKING:
@@ -94,9 +95,7 @@ def _level(con: DuckDBPyConnection, kpi_id: str, wanted: Wanted) -> str:
 
 
 def _rows(con: DuckDBPyConnection, where: str, values: list[Any]) -> list[dict[str, Any]]:
-    cursor = con.execute(f"select * from marts.kpi_value where {where} order by kpi_key", values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return dicts(con, f"select * from marts.kpi_value where {where} order by kpi_key", *values)
 
 
 def _never_published(con: DuckDBPyConnection, kpi_id: str, what: str) -> str:

@@ -4,8 +4,8 @@ Belongs here: cutting the facts to the units and months of the row before marts.
 Does not belong here: what counts and by which rule: that is the view's own SQL, used here word for word.
 
 The view spans every KPI, unit and month, and DuckDB cannot push a unit and a month through all of its
-joins and unpivots. So the views are made again in memory over facts that are cut first, and over the
-one KPI and the items it needs. `make bench` prints what a trace takes.
+joins and unpivots. So the views are made again in memory over facts that are cut first, over the one KPI, and
+without what cannot be behind it (branches.py). `make bench` prints what a trace takes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
 from ingestion.sql import identifier, literal
+from orchestration.audit.branches import narrowed
 from orchestration.built import NothingBuilt
 
 if TYPE_CHECKING:
@@ -26,15 +27,18 @@ if TYPE_CHECKING:
 
 _SCHEMAS = ("core", "marts", "seeds", "staging")
 _NAMES = re.compile(rf'\b({"|".join(_SCHEMAS)})\."?([A-Za-z_][A-Za-z0-9_]*)"?')
-_VIEW = "kpi_evidence"
+_INPUT = re.compile(r"'(?:[^']|'')*/build/input/")
+_VIEW = "marts.kpi_evidence"
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What a KPI row is about: its KPI, its units and its months (first days, both included)."""
+    """What a KPI row is about: its KPI with source and instrument family of its measure, its units, its months (first days, both included)."""
 
     kpi_id: str
     measure_id: str
+    source: str
+    family: str | None
     unit_keys: tuple[str, ...]
     first_month: date
     last_month: date
@@ -57,10 +61,11 @@ def open_build(home: Home) -> Iterator[DuckDBPyConnection]:
         yield con
 
 
-def cut_evidence(con: DuckDBPyConnection, cut: Cut) -> None:
+def cut_evidence(con: DuckDBPyConnection, home: Home, cut: Cut) -> None:
     """Make `marts.kpi_evidence` in memory, over the facts of `cut` only."""
-    views = dict(con.execute(
-        "select schema_name || '.' || view_name, sql from duckdb_views() where database_name = 'built' and not internal").fetchall())
+    # Views name the files of build/input where the home was when it was built; it may have been moved since.
+    views = {name: _INPUT.sub(lambda _: literal(f"{home.input}/")[:-1], sql) for name, sql in con.execute(
+        "select schema_name || '.' || view_name, sql from duckdb_views() where database_name = 'built' and not internal").fetchall()}
     columns: dict[str, list[str]] = {}
     for table, column in con.execute(
         "select schema_name || '.' || table_name, column_name from duckdb_columns() where database_name = 'built' and not internal "
@@ -69,53 +74,55 @@ def cut_evidence(con: DuckDBPyConnection, cut: Cut) -> None:
     con.execute("create temp table wanted_unit as select unnest(?::varchar[]) as unit_key", [list(cut.unit_keys)])
     for schema in _SCHEMAS:
         con.execute(f"create schema if not exists {schema}")
-    items = _items(con, views, cut)
-    for name in _needed(f"marts.{_VIEW}", views):
-        sql = _one_kpi(views[name], cut) if name in views else _table(name, columns[name], cut, items)
+    for name in _needed(con, _VIEW, views, cut, _items(con, views, cut)):
+        sql = _one_kpi(views[name], cut) if name in views else _table(name, columns[name], cut)
         con.execute(sql)
 
 
-def _needed(name: str, views: dict[str, str], seen: dict[str, None] | None = None) -> list[str]:
-    """`name` and everything it reads, parents first."""
+def _needed(con: DuckDBPyConnection, name: str, views: dict[str, str], cut: Cut, items: set[str], seen: dict[str, None] | None = None) -> list[str]:
+    """`name` and everything it reads, parents first. `views` then hold those without what cannot be behind the KPI."""
     seen = {} if seen is None else seen
-    body = views.get(name, "").partition(" AS ")[2]
-    for schema, table in _NAMES.findall(body):
+    if name in views:
+        views[name] = narrowed(con, views[name], cut.source, cut.family, items)
+    for schema, table in _NAMES.findall(views.get(name, "").partition(" AS ")[2]):
         parent = f"{schema}.{table}"
         if parent not in seen and parent != name:
-            _needed(parent, views, seen)
+            _needed(con, parent, views, cut, items, seen)
     seen[name] = None
     return list(seen)
 
 
 def _one_kpi(sql: str, cut: Cut) -> str:
     """The view as it is, over the definition of one KPI. Every definition table has kpi_id or measure_id."""
-    def narrowed(found: re.Match) -> str:
+    def of_the_kpi(found: re.Match) -> str:
         key, value = ("kpi_id", cut.kpi_id) if found[2].startswith("kpi") else ("measure_id", cut.measure_id)
         return f"(select * from {found[1]} where {key} = {literal(value)})"
 
-    return re.sub(r"(read_parquet\('(?:[^']|'')*/definitions/(\w+)\.parquet'\))", narrowed, sql)
+    return re.sub(r"(read_parquet\('(?:[^']|'')*/definitions/(\w+)\.parquet'\))", of_the_kpi, sql)
 
 
-def _table(name: str, columns: list[str], cut: Cut, items: set[str]) -> str:
+def _table(name: str, columns: list[str], cut: Cut) -> str:
     schema, _, table = name.partition(".")
     where = []
     if "unit_key" in columns:
         where.append("unit_key in (select unit_key from wanted_unit)")
     if "month_start_on" in columns:
         where.append(f"month_start_on between date '{cut.first_month}' and date '{cut.last_month}'")
-    chosen = "*"
-    if table.startswith("fct_survey_") and items:
-        answers = columns[columns.index("n_off_instrument") + 1:]
-        # An item the measure does not ask for is read as blank: the view leaves blanks out before it joins.
-        blank = ", ".join(f"null::tinyint as {identifier(item)}" for item in answers if item not in items)
-        chosen = f"* replace ({blank})" if blank else "*"
-    return (f"create view {schema}.{identifier(table)} as select {chosen} from built.{schema}.{identifier(table)}"
+    return (f"create view {schema}.{identifier(table)} as select * from built.{schema}.{identifier(table)}"
             + (f" where {' and '.join(where)}" if where else ""))
 
 
 def _items(con: DuckDBPyConnection, views: dict[str, str], cut: Cut) -> set[str]:
-    found = re.search(r"read_parquet\('((?:[^']|'')*/definitions/)measure_item\.parquet'\)", views[f"marts.{_VIEW}"])
+    """Items of the measure; empty for one that counts no answers."""
+    found = re.search(r"read_parquet\('((?:[^']|'')*/definitions/)measure_item\.parquet'\)", views[_VIEW])
     if found is None:
         return set()
     rows = con.execute(f"select item_code from read_parquet('{found[1]}measure_item.parquet') where measure_id = ?", [cut.measure_id]).fetchall()
     return {row[0] for row in rows}
+
+
+def dicts(con: DuckDBPyConnection, query: str, *values: Any) -> list[dict[str, Any]]:
+    """Rows of a query by column name."""
+    cursor = con.execute(query, list(values))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

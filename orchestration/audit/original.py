@@ -16,9 +16,7 @@ from typing import Any
 
 import click
 
-from ingestion.feed import load_feeds
 from ingestion.home import Home
-from ingestion.landing import landed_path
 from ingestion.ledger import Ledger
 
 ACCESS = "raw_access"
@@ -57,6 +55,8 @@ def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Itera
     """
     import duckdb
 
+    from ingestion.feed import load_feeds
+    from ingestion.landing import landed_path
     from ingestion.readers import Refused, open_source
     from ingestion.sql import identifier
 

@@ -62,9 +62,9 @@ def disagreements(published: dict[str, Any], parts: list[Component], scale_facto
     return told
 
 
-def is_same(published: float, computed: Fraction | float) -> bool:
+def is_same(published: float, computed: Fraction | float, tolerance: float = TOLERANCE) -> bool:
     """Equal but for the last digits of a binary double."""
-    return abs(Fraction(published) - Fraction(computed)) <= Fraction(TOLERANCE) * max(1, abs(Fraction(computed)))
+    return abs(Fraction(published) - Fraction(computed)) <= Fraction(tolerance) * max(1, abs(Fraction(computed)))
 
 
 def text_of(number: float | None) -> str:

@@ -27,7 +27,7 @@ from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from orchestration.audit.definition import explain
-from orchestration.audit.evidence import Cut, cut_evidence, open_build
+from orchestration.audit.evidence import Cut, cut_evidence, dicts, open_build
 from orchestration.audit.lineage import read_lineage
 from orchestration.audit.pages import write_page
 from orchestration.audit.verify import examine
@@ -52,6 +52,7 @@ class Report:
     levels: list[str]
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     definitions: list[Any] = field(default_factory=list)
+    measures: dict[str, Any] = field(default_factory=dict)  # kpi_id -> its measure
     findings: list[Any] = field(default_factory=list)
     run: dict[str, Any] = field(default_factory=dict)
     n_ledger: int = 0
@@ -72,17 +73,19 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
     report = Report(sorted(kpis), first_on, last_on, list(levels))
     with open_marts(home) as con:
         report.is_suppressing = con.execute(f"select count(*) > 0 from marts.kpi_value where starts_with(reason, '{SUPPRESSED}')").fetchone()[0]
-        report.tables["values"] = _dicts(con, "select * from marts.kpi_value where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
+        report.tables["values"] = dicts(con, "select * from marts.kpi_value where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
                                               "and period_start_on >= ? and period_end_on <= ? order by kpi_id, level, kpi_key", *_asked(report))
         if not report.tables["values"]:
             raise click.ClickException(f"nothing is published for {', '.join(report.kpis[:3])} at level {', '.join(report.levels)} from {first_on} to {last_on}")
-        report.tables["restatements"] = _dicts(con, "select * from marts.restatement where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
+        report.tables["restatements"] = dicts(con, "select * from marts.restatement where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
                                                     "and period_start_on between ? and ? order by publication_number, kpi_key", *_asked(report))
-        report.tables["history"] = _dicts(con, "select h.* from marts.kpi_history as h semi join (select kpi_key from marts.kpi_value where kpi_id in (select unnest(?)) "
+        report.tables["history"] = dicts(con, "select h.* from marts.kpi_history as h semi join (select kpi_key from marts.kpi_value where kpi_id in (select unnest(?)) "
                                                "and level in (select unnest(?)) and period_start_on >= ? and period_end_on <= ?) as v using (kpi_key) "
                                                "order by kpi_key, valid_from_at", *_asked(report))
-        report.tables["data_quality"] = _dicts(con, "select * from marts.data_quality where n_rows > 0 or status <> 'accepted' order by all")
-        report.tables["unmapped_codes"] = _dicts(con, "select * from marts.unmapped_codes order by all")
+        report.tables["data_quality"] = dicts(con, "select * from marts.data_quality where n_rows > 0 or status <> 'accepted' order by all")
+        report.tables["unmapped_codes"] = dicts(con, "select * from marts.unmapped_codes order by all")
+    report.definitions = [explain(home, kpi) for kpi in report.kpis]
+    report.measures = {one.kpi.kpi_id: one.measure for one in report.definitions}
     evidence, rules = _evidence(home, report)
     report.tables |= {"evidence_counts": evidence, "evidence_rules": rules}
     report.tables["deliveries"] = _deliveries(home)
@@ -91,7 +94,6 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
     told = manifest(home)
     report.tables["hashes"] = [{"table": name, **facts} for name, facts in sorted(told["tables"].items())]
     report.run = {name: told.get(name) for name in ("run_id", "fingerprint", "code_version", "as_of", "published_at")}
-    report.definitions = [explain(home, kpi) for kpi in report.kpis]
     report.findings = list(examine(home, None))
     for entry in Ledger(home.ledger).entries():
         report.n_ledger, report.ledger_head = entry["entry"], entry["previous"]
@@ -130,11 +132,12 @@ def _evidence(home: Home, report: Report) -> tuple[list[dict[str, Any]], list[di
         with open_build(home) as con:
             units = tuple(one[0] for one in con.execute("select unit_key from built.marts.dim_unit").fetchall())
             first = min(row["period_start_on"] for row in rows).replace(day=1)
-            cut_evidence(con, Cut(kpi_id, rows[0]["measure_id"], units, first, max(row["period_end_on"] for row in rows)))
+            measure = report.measures[kpi_id]
+            cut_evidence(con, home, Cut(kpi_id, measure.measure_id, measure.source, measure.instrument_family, units, first, max(row["period_end_on"] for row in rows)))
             con.execute("create temp table e as select facility_id, unit_id, service_line, month_start_on, delivery_id, is_counted, rule, source_kind, count(*) as n_rows, "
                         "sum(numerator) as numerator, sum(denominator) as denominator from marts.kpi_evidence where kpi_id = ? group by all", [kpi_id])
             counts += [_counted(con, row) for row in rows]
-            rules += [{"kpi_id": kpi_id, **one} for one in _dicts(
+            rules += [{"kpi_id": kpi_id, **one} for one in dicts(
                 con, "select source_kind, rule, is_counted, sum(n_rows)::bigint as n_rows from e where month_start_on between ? and ? group by all order by all",
                 report.first_on, report.last_on)]
     if report.is_suppressing:
@@ -199,9 +202,3 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         out = csv.DictWriter(handle, list(rows[0]) if rows else ["nothing"], lineterminator="\n")
         out.writeheader()
         out.writerows(rows)
-
-
-def _dicts(con: DuckDBPyConnection, query: str, *values: Any) -> list[dict[str, Any]]:
-    cursor = con.execute(query, list(values))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

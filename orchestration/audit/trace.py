@@ -19,9 +19,9 @@ from ingestion.ledger import Ledger
 from ingestion.sql import literal
 from orchestration.audit import adjusted
 from orchestration.audit.choose import Wanted, published_row
-from orchestration.audit.evidence import Cut, cut_evidence, open_build
+from orchestration.audit.evidence import Cut, cut_evidence, dicts, open_build
 from orchestration.audit.recompute import Component, components, disagreements, value_of
-from orchestration.built import kept_plan
+from orchestration.built import run_of_build
 from orchestration.published import manifest, open_marts
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Trace:
     definition: dict[str, Any]
     components: list[Component] = field(default_factory=list)
     recomputed: float | None = None
-    study: adjusted.Study | None = None  # of an adjusted measure, whose value is no sum of rows
+    study: adjusted.Study | None = None  # of an adjusted measure, whose value is no sum of its rows
     differences: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Trace:
 
     @property
     def is_equal(self) -> bool:
-        """The evidence gives the published value and its parts; of an adjusted one the study and the evidence agree with the row."""
+        """The evidence gives the published value and its parts; for an adjusted one the study agrees as well."""
         return not self.differences
 
 
@@ -71,7 +71,7 @@ def find(home: Home, wanted: Wanted, *, is_restricted: bool = False) -> dict[str
         raise Suppressed(f"{row['kpi_key']} is suppressed in the published layer ({row['reason']}): its rows would give the number away. "
                          "With access to the restricted home: --restricted (every use is written to the ledger)")
     with open_build(home) as con:
-        found = _dicts(con, f"select * from built.marts.kpi_value where kpi_key = {literal(row['kpi_key'])}")
+        found = dicts(con, f"select * from built.marts.kpi_value where kpi_key = {literal(row['kpi_key'])}")
     return found[0] | {"published_reason": row["reason"]}
 
 
@@ -85,26 +85,27 @@ def trace_row(home: Home, row: dict[str, Any], n_shown: int | None) -> Trace:
     with open_build(home) as con:
         definition = _definition(con, home, row["kpi_id"])
         trace = Trace(row, publication, definition)
-        if kept_plan(home).run_id != row["run_id"]:
-            trace.warnings.append(f"the build file is of run {kept_plan(home).run_id}, the published row of {row['run_id']}: "
+        if (built_by := run_of_build(home)) != row["run_id"]:
+            trace.warnings.append(f"the build file is of run {built_by}, the published row of {row['run_id']}: "
                                   "what follows is the evidence of the build; `pxw run` brings both together")
-        cut_evidence(con, Cut(row["kpi_id"], row["measure_id"], _units(con, row), row["period_start_on"].replace(day=1), row["period_end_on"]))
+        cut_evidence(con, home, Cut(row["kpi_id"], row["measure_id"], definition["source"], definition["instrument_family"], _units(con, row), row["period_start_on"].replace(day=1), row["period_end_on"]))
         _load(con, home, row["kpi_id"])
         parts = components(con.execute(
-            "select component_code, sum(numerator), sum(denominator) from evidence group by 1 order by 1").fetchall())
-        _compare(con, trace, parts)
-        trace.n_rows = con.execute("select count(*) from evidence").fetchone()[0]
-        trace.rules = _dicts(con, "select source_kind, rule, is_counted, count(*) as n_rows, sum(numerator) as numerator, "
-                                  "sum(denominator) as denominator from evidence group by all order by is_counted desc, source_kind, rule")
+            "select component_code, sum(numerator), sum(denominator) from summed group by 1 order by 1").fetchall())
+        _compare(con, home, trace, parts)
+        trace.n_rows = con.execute("select coalesce(sum(n_rows), 0)::bigint from summed").fetchone()[0]
+        trace.rules = dicts(con, "select source_kind, rule, is_counted, sum(n_rows)::bigint as n_rows, sum(numerator) as numerator, "
+                                  "sum(denominator) as denominator from summed group by all order by is_counted desc, source_kind, rule")
         names = _file_names(home)
         trace.deliveries = _deliveries(con, names)
         trace.rows = _rows(con, names, n_shown)
     return trace
 
 
-def _compare(con: DuckDBPyConnection, trace: Trace, parts: list[Component]) -> None:
+def _compare(con: DuckDBPyConnection, home: Home, trace: Trace, parts: list[Component]) -> None:
     if trace.definition["source"] == adjusted.SOURCE:
-        trace.study = adjusted.study_of(con, trace.published, trace.definition)
+        trace.study = adjusted.study_of(con, home, trace.published, trace.definition)
+        trace.recomputed = trace.study.again.value if trace.study.again else None
         trace.differences = adjusted.disagreements(trace.published, parts, trace.study)
         return
     scale_factor = trace.definition["scale_factor"]
@@ -115,7 +116,7 @@ def _compare(con: DuckDBPyConnection, trace: Trace, parts: list[Component]) -> N
 
 def _definition(con: DuckDBPyConnection, home: Home, kpi_id: str) -> dict[str, Any]:
     folder = home.input / "definitions"
-    found = _dicts(con, f"select k.label, k.owner, k.minimum_denominator, m.* exclude (label), m.label as measure_label "
+    found = dicts(con, f"select k.label, k.owner, k.minimum_denominator, m.* exclude (label), m.label as measure_label "
                         f"from {_parquet(folder / 'kpi.parquet')} as k join {_parquet(folder / 'measure.parquet')} as m using (measure_id) "
                         f"where k.kpi_id = {literal(kpi_id)}")
     return found[0]
@@ -127,15 +128,17 @@ def _units(con: DuckDBPyConnection, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _load(con: DuckDBPyConnection, home: Home, kpi_id: str) -> None:
-    """The evidence and the catalogue of deliveries as temporary tables."""
+    """The evidence, its sums and the catalogue of deliveries as temporary tables."""
     con.execute(f"create temp table delivery as select delivery_id, sha256, feed, delivered_at, landed_at, delivery_order, feed_version, "
                 f"n_rows as n_delivered, n_quarantined from {_parquet(home.input / 'delivery.parquet')}")
-    con.execute(f"create temp table evidence as select * from marts.kpi_evidence where kpi_id = {literal(kpi_id)}")
+    con.execute(f"create temp table evidence as select * exclude (kpi_id, measure_id) from marts.kpi_evidence where kpi_id = {literal(kpi_id)}")
+    con.execute("create temp table summed as select component_code, source_kind, rule, is_counted, delivery_id, count(*) as n_rows, "
+                "sum(numerator) as numerator, sum(denominator) as denominator from evidence group by all")
 
 
 def _deliveries(con: DuckDBPyConnection, names: dict[str, str]) -> list[dict[str, Any]]:
-    found = _dicts(con, "select d.*, e.* exclude (delivery_id) from (select delivery_id, count(*) as n_rows, count(*) filter (is_counted) as n_counted, "
-                        "sum(numerator) as numerator, sum(denominator) as denominator from evidence group by 1) as e join delivery as d using (delivery_id) "
+    found = dicts(con, "select d.*, e.* exclude (delivery_id) from (select delivery_id, sum(n_rows)::bigint as n_rows, coalesce(sum(n_rows) filter (is_counted), 0)::bigint as n_counted, "
+                        "sum(numerator) as numerator, sum(denominator) as denominator from summed group by 1) as e join delivery as d using (delivery_id) "
                         "order by d.delivery_order")
     return [one | {"file_name": names.get(one["delivery_id"])} for one in found]
 
@@ -145,11 +148,11 @@ def _rows(con: DuckDBPyConnection, names: dict[str, str], n_shown: int | None) -
     con.execute(f"create temp table shown as select e.*, d.sha256, d.delivery_order from evidence as e join delivery as d using (delivery_id) "
                 f"order by {_SORTED}" + (f" limit {int(n_shown)}" if n_shown is not None else ""))
     older: dict[tuple, list[dict[str, Any]]] = {}
-    for one in _dicts(con, "select s.* from built.core.superseded_row as s semi join shown as e on e.delivery_id = s.superseded_by_delivery_id "
+    for one in dicts(con, "select s.* from built.core.superseded_row as s semi join shown as e on e.delivery_id = s.superseded_by_delivery_id "
                            "and e.row_number = s.superseded_by_row_number and e.feed = s.feed join delivery as d on d.delivery_id = s.delivery_id "
                            "order by d.delivery_order, s.row_number"):
         older.setdefault((one["superseded_by_delivery_id"], one["superseded_by_row_number"]), []).append(one)
-    rows = _dicts(con, f"select * exclude (kpi_id, measure_id, delivery_order) from shown order by {_SORTED}")
+    rows = dicts(con, f"select * exclude (delivery_order) from shown order by {_SORTED}")
     return [
         row | {"file_name": names.get(row["delivery_id"]), "replaces": [
             {"file_name": names.get(one["delivery_id"]), "delivery_id": one["delivery_id"], "row_number": one["row_number"], "rule": one["rule"]}
@@ -165,12 +168,6 @@ def _file_names(home: Home) -> dict[str, str]:
 
 def _parquet(path: Path) -> str:
     return f"read_parquet({literal(str(path))})"
-
-
-def _dicts(con: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def as_json(trace: Trace) -> str:

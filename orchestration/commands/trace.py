@@ -44,7 +44,6 @@ def trace(kpi: str, rows: int | None, as_json: bool, as_csv: bool, html: Path | 
 
     KPI is a name (with --unit, --facility, --period ...) or a whole kpi_key.
     """
-    from orchestration.audit import original
     from orchestration.audit.choose import Wanted
     from orchestration.audit.trace import as_json as to_json
     from orchestration.audit.trace import find, trace_row
@@ -54,6 +53,8 @@ def trace(kpi: str, rows: int | None, as_json: bool, as_csv: bool, html: Path | 
     row = find(home, Wanted(kpi, **place), is_restricted=restricted or raw)
     traced = trace_row(home, row, limit)
     if raw or restricted:
+        from orchestration.audit import original  # knows every feed, which takes longer than a trace
+
         purpose = "original records" if raw else "suppressed row"
         original.note_access(home, purpose, row["kpi_key"], ((one["delivery_id"], one["row_number"]) for one in traced.rows))
     if raw:
@@ -132,8 +133,7 @@ def _print_study(console: Any, traced: Trace) -> None:
     elif study.found:
         console.print(f"             no adjusted score: {study.found['note'] or study.found['reason_code']}")
     if study.coefficients:
-        title = "\ncoefficients of the study" + (", of the mean in points: those of the box are not kept" if study.has_coefficients_of_points else "")
-        shown = new_table(title, "adjuster", "item", "points per unit", n_text=2)
+        shown = new_table("\ncoefficients of the study", "adjuster", "item", f"{traced.definition['unit']} per unit", n_text=2)
         for one in study.coefficients:
             shown.add_row(one["adjuster"], one["item_code"], "" if one["coefficient"] is None else f"{one['coefficient']:.6f}")
         console.print(shown)
@@ -142,10 +142,14 @@ def _print_study(console: Any, traced: Trace) -> None:
 def study_words(traced: Trace) -> str:
     """Where an adjusted value comes from and what it was compared with."""
     study = traced.study
-    compared = (f" Compared and equal: value, denominator and n with the study, the denominator with {traced.n_rows:,} evidence rows "
-                f"of {len(traced.deliveries)} deliveries.") if traced.is_equal else ""
-    return (f"The value comes from study {study.case_mix_id} ({study.label}), a regression over all entities compared: "
-            f"the rows of one of them do not add up to it, and it is not computed again here (`pxw verify` does).{compared}")
+    again = ""
+    if traced.is_equal and study.again and study.again.value is not None:
+        again = (f" Computed again from {study.again.n_usable:,} usable surveys here, the means of {study.again.n_entities:,} places and the coefficients: "
+                 f"{study.again.value:.12g}, equal to the published value.")
+    elif traced.is_equal:
+        again = " There is no adjusted value, here as there."
+    return (f"The value comes from study {study.case_mix_id} ({study.label}), a regression over all places compared: the rows of one of them do not add up to it.{again}"
+            + (f" The denominator is the number of the {traced.n_rows:,} evidence rows that count." if traced.is_equal else ""))
 
 
 def place_words(row: dict[str, Any]) -> str:

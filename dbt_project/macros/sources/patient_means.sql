@@ -16,7 +16,7 @@ select
     case when p.is_scored then 'ANSWERED' else p.exclusion_reason end,
     k.valid_from_on, k.valid_to_on
 from ({{ patient_means('true') }}) as p
-inner join kpi as k on k.measure_id = p.measure_id
+inner join kpi as k on k.measure_id = p.measure_id and k.source = 'patient_means'
 {%- endmacro %}
 
 {# One row per patient who answered anything of a measure: its mean, with the columns that place and explain it. #}
