@@ -32,7 +32,7 @@ Progress = Callable[[str], None]
 
 
 class Busy(RuntimeError):
-    """Another run holds the warehouse home."""
+    """Another command holds the warehouse home."""
 
 
 class Stopped(RuntimeError):
@@ -44,18 +44,20 @@ def _quiet(_: str) -> None:
 
 
 @contextmanager
-def exclusive(home: Home) -> Iterator[None]:
-    """Hold the home for one run. Raises Busy when another process holds it; the lock dies with the process."""
+def exclusive(home: Home, what: str = "run") -> Iterator[None]:
+    """Hold the home for one command, `what`. Raises Busy when another process holds it; the lock dies with the process."""
     home.create()
     with (home.root / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise Busy(f"another run is under way in {home.root} (process {lock.read().strip() or 'unknown'})") from None
+            held_by, _, process = lock.read().strip().rpartition(" ")
+            doing = "another run is under way in" if held_by in ("", "run") else f"`pxw {held_by}` holds"
+            raise Busy(f"{doing} {home.root} (process {process or 'unknown'}); ask again when it has ended") from None
         lock.seek(0)
         lock.truncate()
-        lock.write(str(os.getpid()))
+        lock.write(f"{what} {os.getpid()}")
         lock.flush()
         for part in home.landing.glob(".*.part"):  # what a crashed run left; its file is still in the inbox
             part.unlink(missing_ok=True)

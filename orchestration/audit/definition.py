@@ -61,7 +61,8 @@ def explain(home: Home, name: str) -> Explanation:
 
 def _what(kpi: Kpi, measure: Measure) -> list[str]:
     better = {"increase": "Higher is better.", "decrease": "Lower is better.", "neutral": "Neither higher nor lower is better by itself."}
-    lines = [f"{kpi.label}, in {measure.unit.replace('_', ' ')}. {better.get(measure.direction, '')}",
+    unit = {"percent": ", in percent", "points": ", in points"}.get(measure.unit, "")  # a rate per 1,000 says so in its label
+    lines = [f"{kpi.label}{unit}. {better.get(measure.direction, '')}",
              f"Owner: {kpi.owner}. Measure {measure.measure_id}, version {measure.version}, standing: {measure.standing}."]
     if measure.standing in ("unverified", "product-defined"):
         lines.append({"unverified": "Unverified: no public source confirms the rule word for word; treat it as ours until it is.",
@@ -85,7 +86,8 @@ def _how(measure: Measure) -> list[str]:
         which = "grievances (flagged by the site, or by the first grievance rule that fits)" if measure.numerator_rule == "grievance" else "valid complaints and grievances, once each"
         lines = [f"{scale}{which} / encounters, by month received and owning unit.",
                  f"Encounters of the classes {', '.join(measure.denominator_groups)}.",
-                 "Not valid: tests, cases opened in error, withdrawn or merged, and feedback of other kinds."]
+                 "Not valid: tests; cases opened in error, withdrawn, merged into another case, or linked to the same case in another system; "
+                 "the same person and matter within 60 days of an earlier case; and feedback of other kinds."]
     elif measure.source == "surveys":
         lines = [f"{scale}completed surveys / eligible sampled patients, by month of discharge and unit.",
                  f"Eligible are the disposition groups {', '.join(measure.denominator_groups)}."]

@@ -46,9 +46,9 @@ def _tables(lineage: Lineage) -> list[dict[str, Any]]:
     for dataset, column in lineage.described:
         columns.setdefault(dataset, []).append(column)
     return [
-        {"name": name, "description": lineage.models[name], "is_mart": name.startswith("marts."),
+        {"name": name, "schema": name.partition(".")[0], "rank": number, "description": lineage.models[name], "is_mart": name.startswith("marts."),
          "columns": [_column(lineage, name, column) for column in columns.get(name, ())]}
-        for name in ordered
+        for number, name in enumerate(ordered)
     ]
 
 

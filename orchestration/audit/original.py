@@ -10,6 +10,7 @@ is on disk before anything is shown: a look that cannot be written down does not
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -51,7 +52,7 @@ def note_access(home: Home, purpose: str, kpi_key: str, records: Iterable[tuple[
 def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Iterable[int]) -> dict[int, dict[str, str | None]]:
     """Records of one landed file by number: header -> text as delivered. A record that is gone is absent.
 
-    Raises ClickException when the landed file is missing or the feed is no longer defined.
+    Raises ClickException when the landed file is missing or changed, or the feed is no longer defined.
     """
     import duckdb
 
@@ -65,6 +66,9 @@ def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Itera
         raise click.ClickException(f"feed {feed_name} is not defined any more, so its files cannot be read")
     if not path.exists():
         raise click.ClickException(f"the landed file {sha256} is missing from {home.landing}; `pxw verify` lists what else is")
+    with path.open("rb") as handle:
+        if (actual := hashlib.file_digest(handle, "sha256").hexdigest()) != sha256:
+            raise click.ClickException(f"the landed file {path} was changed: SHA-256 is {actual}, so its records are not those that were delivered; see `pxw verify`")
     numbers = sorted(set(row_numbers))
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("set disabled_optimizers = 'type_pushdown'")

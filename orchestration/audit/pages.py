@@ -59,7 +59,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": number, "count": lambda value: f"{value:,}", "exact": lambda value: f"{value:.10g}", "day": _day,
+        "number": number, "count": lambda value: f"{value:,}", "exact": lambda value: f"{value:.10g}", "day": _day, "month": lambda day: f"{day:%Y-%m}",
         "words": lambda text: str(text).replace("_", " "), "rule": rule_words, "reason": reason_words,
     }
     return environment

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 SUPPRESSED = "SUPPRESSED"
 _SMALLEST_SHOWN = 11
+# Periods inside the one asked for; a rolling window belongs to where it ends, as a person names it.
+_ENDS = "last_day(period_start_on + to_months(case period_grain when 'month' then 0 when 'quarter' then 2 else 11 end::integer))"
+_ASKED = (f"kpi_id in (select unnest($1)) and level in (select unnest($2)) and {_ENDS} between $3 and $4 "
+          "and (period_start_on >= $3 or starts_with(period_grain, 'rolling'))")
 _ON_PAGE = 500  # rows of a table on the page; the CSV has them all
 
 
@@ -73,15 +77,12 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
     report = Report(sorted(kpis), first_on, last_on, list(levels))
     with open_marts(home) as con:
         report.is_suppressing = con.execute(f"select count(*) > 0 from marts.kpi_value where starts_with(reason, '{SUPPRESSED}')").fetchone()[0]
-        report.tables["values"] = dicts(con, "select * from marts.kpi_value where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
-                                              "and period_start_on >= ? and period_end_on <= ? order by kpi_id, level, kpi_key", *_asked(report))
+        report.tables["values"] = dicts(con, f"select * from marts.kpi_value where {_ASKED} order by kpi_id, level, kpi_key", *_asked(report))
         if not report.tables["values"]:
             raise click.ClickException(f"nothing is published for {', '.join(report.kpis[:3])} at level {', '.join(report.levels)} from {first_on} to {last_on}")
-        report.tables["restatements"] = dicts(con, "select * from marts.restatement where kpi_id in (select unnest(?)) and level in (select unnest(?)) "
-                                                    "and period_start_on between ? and ? order by publication_number, kpi_key", *_asked(report))
-        report.tables["history"] = dicts(con, "select h.* from marts.kpi_history as h semi join (select kpi_key from marts.kpi_value where kpi_id in (select unnest(?)) "
-                                               "and level in (select unnest(?)) and period_start_on >= ? and period_end_on <= ?) as v using (kpi_key) "
-                                               "order by kpi_key, valid_from_at", *_asked(report))
+        report.tables["restatements"] = dicts(con, f"select * from marts.restatement where {_ASKED} order by publication_number, kpi_key", *_asked(report))
+        report.tables["history"] = dicts(con, f"select h.* from marts.kpi_history as h semi join (select kpi_key from marts.kpi_value where {_ASKED}) as v using (kpi_key) "
+                                              "order by kpi_key, valid_from_at", *_asked(report))
         report.tables["data_quality"] = dicts(con, "select * from marts.data_quality where n_rows > 0 or status <> 'accepted' order by all")
         report.tables["unmapped_codes"] = dicts(con, "select * from marts.unmapped_codes order by all")
     report.definitions = [explain(home, kpi) for kpi in report.kpis]
@@ -110,12 +111,22 @@ def write(report: Report, folder: Path, home: Home) -> list[Path]:
     shutil.copy(home.published / "manifest.json", data / "manifest.json")
     (data / "manifest.json").chmod(0o644)
     shown = {name: rows[:_ON_PAGE] for name, rows in report.tables.items()}
+    shown["values"] = [row | _in_words(row) for row in shown["values"]]
     write_page(folder / "index.html", "report.html", f"Audit report, {report.first_on} to {report.last_on}", r=report, shown=shown, n_on_page=_ON_PAGE,
                made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), is_whole=all(finding.is_ok for finding in report.findings))
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files)
     (folder / "SHA256SUMS").write_text(sums)
     return files
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Place, period and interval of a value, each in one cell of the page; the CSV has their parts."""
+    place = "/".join(str(row[name]) for name in ("facility_id", "unit_id", "service_line") if row[name] is not None)
+    start, grain = row["period_start_on"], row["period_grain"]
+    period = {"month": f"{start:%Y-%m}", "quarter": f"{start:%Y}-Q{(start.month + 2) // 3}"}.get(grain, f"12 months to {row['period_end_on']:%Y-%m}")
+    interval = None if row["ci_low"] is None else f"{row['ci_low']:.4g} to {row['ci_high']:.4g}"
+    return {"place": place or "all", "period": period, "interval_95": interval}
 
 
 def _asked(report: Report) -> tuple[Any, ...]:

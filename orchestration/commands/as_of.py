@@ -56,7 +56,7 @@ def show(context: click.Context, kpi: str, level: str, period: str | None, windo
         raise click.ClickException(str(error)) from None
     with open_marts(home) as con:
         resolve_kpi(con, kpi)
-    with pipeline.exclusive(home):
+    with pipeline.exclusive(home, "as-of"):
         other = build_as_of(home, on, by, lambda line: click.echo(f"  {line}", err=True))
     with open_marts(other) as con:
         kpi_id = resolve_kpi(con, kpi)

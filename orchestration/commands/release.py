@@ -21,7 +21,7 @@ def release(home: Home, delivery_id: str, reason: str | None) -> int:
     """0 when released; without a reason 2, and only the effect is told. Raises ClickException when there is nothing to release."""
     feeds = load_feeds()
     try:
-        with pipeline.exclusive(home):
+        with pipeline.exclusive(home, "release"):
             found = pipeline.find_held(home, feeds, delivery_id)
             for line in _effect(home, feeds, found):
                 click.echo(line)

@@ -31,7 +31,7 @@ def verify(quick: bool, as_json: bool) -> None:
     if not home.ledger.exists():
         raise click.ClickException(f"there is no warehouse in {home.root}")
     findings = []
-    with pipeline.exclusive(home), tempfile.TemporaryDirectory(prefix=".verify-", dir=home.root) as folder:
+    with pipeline.exclusive(home, "verify"), tempfile.TemporaryDirectory(prefix=".verify-", dir=home.root) as folder:
         for finding in examine(home, None if quick else Path(folder), lambda line: click.echo(f"  {line}", err=True)):
             findings.append(finding)
             if not as_json:

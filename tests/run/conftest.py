@@ -20,11 +20,12 @@ from ingestion.samples import Planted, summarise, write_samples
 Pxw = Callable[..., subprocess.CompletedProcess]
 
 
-def run_pxw(home: Path, *arguments: str, code: int | None = 0, **environment: str) -> subprocess.CompletedProcess:
-    """`pxw ...` on `home`; fails when it ends with another exit code than `code` (None: any)."""
+def run_pxw(home: Path, *arguments: str, code: int | None = 0, source: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
+    """`pxw ...` on `home`, of the checkout `source` if it is another one; fails when it ends with another exit code than `code` (None: any)."""
     done = subprocess.run(
         [sys.executable, "-m", "orchestration.cli", *arguments], capture_output=True, text=True, timeout=540,
-        env=os.environ | {"PXW_HOME": str(home)} | environment, stdin=subprocess.DEVNULL,
+        env=os.environ | {"PXW_HOME": str(home)} | ({"PYTHONPATH": str(source)} if source else {}) | environment,
+        stdin=subprocess.DEVNULL, cwd=source,
     )
     assert code is None or done.returncode == code, f"pxw {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.ledger import Ledger
 from tests.run.conftest import SampleRun, run_pxw
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -101,3 +102,22 @@ def test_small_cells_are_hidden_in_the_publication_and_kept_in_the_build(own: Ow
 def test_show_says_that_a_number_is_suppressed(own: OwnSettings):
     screen = own.pxw("show", "complaint_rate", "--level", "unit", "--period", "2026-03").stdout
     assert "suppressed" in screen and "not publishable" in screen
+
+
+def test_a_suppressed_row_is_traced_in_the_restricted_mode_only(own: OwnSettings):
+    with duckdb.connect(str(own.home / "published" / "px.duckdb"), read_only=True) as con:
+        (key,) = con.execute("select min(kpi_key) from marts.kpi_value where reason = 'SUPPRESSED' and kpi_id = 'complaint_rate'").fetchone()
+    refused = own.pxw("trace", key, code=1)
+    assert f"{key} is suppressed in the published layer (SUPPRESSED)" in refused.stderr and "--restricted" in refused.stderr and refused.stdout == ""
+    before = len(list(Ledger(own.home / "ledger").entries("raw_access")))
+    told = json.loads(own.pxw("trace", key, "--restricted", "--json").stdout)
+    assert told["published"]["published_reason"] == "SUPPRESSED" and told["published"]["value"] is not None and told["recomputed"]["is_equal"]
+    looks = list(Ledger(own.home / "ledger").entries("raw_access"))
+    assert len(looks) == before + 1 and looks[-1]["kpi_key"] == key and looks[-1]["purpose"] == "suppressed row"
+
+
+def test_values_that_a_setting_hides_are_restated_by_that_setting(own: OwnSettings):
+    """Both publications of this home are whole runs over the same deliveries: nothing but the setting can be the cause."""
+    (file,) = (own.home / "ledger" / "history").glob("changes-000002-*")
+    causes = dict(duckdb.sql(f"select cause, count(*) from '{file}' where change <> 'added' group by 1").fetchall())
+    assert set(causes) == {"SETTING_CHANGE"} and causes["SETTING_CHANGE"] == own.manifest["small_cells"]["kpi_values_hidden_that_were_shown"]

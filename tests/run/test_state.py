@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from ingestion.feed import load_feeds
 from ingestion.home import Home
+from ingestion.ledger import Ledger
 from orchestration import pipeline
+from orchestration.cli import main
 from tests.run.conftest import SampleRun, run_pxw
 
 
@@ -96,4 +100,16 @@ def test_two_runs_at_once_do_not_meet(tmp_path):
     home = Home(tmp_path / "home")
     with pipeline.exclusive(home):
         done = run_pxw(home.root, "run", code=3)
-    assert "another run is under way" in done.stderr
+    assert f"another run is under way in {home.root} (process {os.getpid()})" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["verify", "as-of", "release"])
+def test_what_holds_the_home_is_named(tmp_path, monkeypatch: pytest.MonkeyPatch, what: str):
+    home = Home(tmp_path / "home")
+    Ledger(home.create().ledger).append("delivery", delivery_id="x", feed="x", sha256="0" * 64, file_name="x")
+    monkeypatch.setenv("PXW_HOME", str(home.root))
+    with pipeline.exclusive(home, what):
+        for arguments in (["run"], ["verify"], ["verify", "--quick"]):
+            done = CliRunner().invoke(main, arguments)
+            assert done.exit_code == 3 and f"`pxw {what}` holds {home.root} (process {os.getpid()})" in done.output
+

@@ -167,7 +167,14 @@ def test_without_a_landed_file_or_build_file_the_answer_is_clear(sample_run: Sam
     shutil.copytree(sample_run.home, home, symlinks=True)
     told = json.loads(run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--json").stdout)
     sha256 = told["rows"][0]["sha256"]
-    (home / "landing" / sha256[:2] / sha256).unlink()
+    landed = home / "landing" / sha256[:2] / sha256
+    content = bytearray(landed.read_bytes())
+    content[200] ^= 1
+    landed.chmod(0o600)
+    landed.write_bytes(content)
+    changed = run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--raw", code=1)
+    assert f"the landed file {landed} was changed" in changed.stderr and "pxw verify" in changed.stderr
+    landed.unlink()
     lost = run_pxw(home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1", "--raw", code=1)
     assert f"the landed file {sha256} is missing" in lost.stderr
     (home / "build" / "px.duckdb").unlink()
