@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 INBOX  ?=
 
-.PHONY: run test test-scale bench ui clean help
+.PHONY: run test test-heavy test-scale bench ui clean help
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,8 +23,11 @@ run: export PXW_INBOX := $(or $(INBOX),$(PXW_INBOX))
 run: $(READY)    ## vendor files to published KPI marts (INBOX="folder or URL" for your own files)
 	@$(BIN)/pxw run --sample-if-empty
 
-test: $(READY)   ## all tests but the heavy ones
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not scale"
+test: $(READY)   ## all tests but the heavy and the large ones
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not scale and not heavy"
+
+test-heavy: $(READY)   ## tests that make whole runs: rebuilds, orders of arrival, recounts of every value, recipes
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m heavy
 
 test-scale: $(READY)   ## tests on large data
 	@$(BIN)/python -m pytest -m scale

@@ -13,6 +13,8 @@ import pytest
 from bench.__main__ import RECOUNTED, compare, left_out
 from ingestion.samples import summarise, write_samples
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).parents[2]
 SEED = 2  # other numbers than in the sample of the other tests
 

@@ -82,6 +82,7 @@ def test_what_cannot_be_reported_is_said(sample_run: SampleRun, tmp_path: Path):
     assert "there is no KPI" in run_pxw(sample_run.home, "audit", "report", str(tmp_path / "out"), "--kpi", "nothing", code=2).stderr
 
 
+@pytest.mark.heavy
 def test_verify_rebuilds_from_landing_by_another_code_and_finds_a_changed_byte(sample_run: SampleRun, tmp_path: Path):
     """The code differs by a comment, so everything but the ids of runs must come out the same, and the answer says which code it was."""
     home, source = tmp_path / "home", tmp_path / "source"

@@ -16,6 +16,8 @@ from ingestion.samples.scale import SCALES
 from tests.run.conftest import run_pxw
 from tests.run.rate_recount import GRAINS, Recount, byar_or_exact, exact, number, ratio_of, recount
 
+pytestmark = pytest.mark.heavy
+
 CLASSES = {"inpatient", "observation", "emergency", "urgent_care", "outpatient", "office", "surgery_short_stay", "virtual", "home", "post_acute", "other"}
 SEED = 4
 

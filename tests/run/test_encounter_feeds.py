@@ -10,6 +10,8 @@ import pytest
 
 from tests.run.conftest import run_pxw
 
+pytestmark = pytest.mark.heavy
+
 FIXTURES = Path(__file__).parents[1] / "ingestion" / "fixtures"
 FILES = ("hl7_adt/adt_202503_20250402.hl7", "epic_encounters/epic_encounters_20250403.csv", "tuva_encounters/tuva_encounters_20250403.csv",
          "fhir_encounters/F2_R5_Encounter_202503_20250408.ndjson")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.run.conftest import run_pxw
 
+pytestmark = pytest.mark.heavy
+
 RECIPE = (Path(__file__).parents[2] / "docs" / "add_a_feed.md").read_text()
 HEADER = "Ref;Opened;Site;Ward;What happened;Kind\n"
 BOMB = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><monthlydata><header>&b;</header></monthlydata>'

@@ -13,6 +13,8 @@ import pytest
 from ingestion.ledger import Ledger
 from tests.run.conftest import SampleRun, run_pxw
 
+pytestmark = pytest.mark.heavy
+
 DOCS = Path(__file__).parents[2] / "docs"
 FILE = re.compile(r"`dbt_project/(?P<name>(?:measures|kpis)/\w+\.yml)`[^`]*?```yaml\n(?P<text>.*?)```", re.DOTALL)
 OWN = {"hcahps_nurse_listening_top_box", "hcahps_nurse_listening_linear_mean", "nurse_goal", "doctor_goal_top_box", "doctor_goal_linear_mean"}

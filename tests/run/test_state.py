@@ -19,6 +19,8 @@ from orchestration import pipeline
 from orchestration.cli import main
 from tests.run.conftest import SampleRun, run_pxw
 
+pytestmark = pytest.mark.heavy
+
 
 def content(home: Path) -> dict[str, str]:
     """SHA-256 of every published table."""

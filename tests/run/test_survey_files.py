@@ -14,6 +14,8 @@ from ingestion.home import Home
 from orchestration.audit.lineage import read_lineage
 from tests.run.conftest import run_pxw
 
+pytestmark = pytest.mark.heavy
+
 FIXTURES = Path(__file__).parents[1] / "ingestion" / "fixtures"
 FEEDS = ("press_ganey_xml", "cgcahps_fixed_width", "qualtrics_experience", "surveymonkey_feedback", "realtime_feedback", "online_reviews", "nhs_fft",
          "cahps_mips_scores", "own_benchmarks", "hcahps_history_results", "hcahps_history_responses", "cms_oas_public")
