@@ -103,8 +103,9 @@ def _how(measure: Measure) -> list[str]:
 
 def _when(measure: Measure) -> list[str]:
     dates = "discharge" if measure.source not in ("cases", "handled_cases") else "receipt"
-    start, end = measure.valid_from_on or "the beginning", measure.valid_to_on or "now on without end"
-    lines = [f"For dates of {dates} from {start} to {end}; a period that is not wholly inside has no value (DEFINITION_CHANGED)."]
+    limits = [f"{word} {day}" for word, day in (("from", measure.valid_from_on), ("to", measure.valid_to_on)) if day]
+    lines = [f"For dates of {dates} {' '.join(limits)}; a period that is not wholly inside has no value (DEFINITION_CHANGED)." if limits
+             else f"For every date of {dates}."]
     return lines + [f"Break on {day}: {note}" for day, note in getattr(measure, "breaks", ())]
 
 
