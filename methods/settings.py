@@ -7,6 +7,8 @@ import numpy as np
 
 from methods.control import control_chart
 
+# What a series says of its chart, in the words of a warehouse, and the option that it is.
+SERIES = ("setting", "chart", "rule_set", "direction", "scale_factor", "screen_mr", "laney_floor", "period_grain", "is_share")
 OPTIONS = ("chart", "kind", "rules", "direction", "scale", "every", "screen_mr", "laney_floor", "is_value")
 # Charts of nothing have the columns of charts: a warehouse may have no KPI value yet.
 _NO_SETTING = {"setting": 0, "chart": "run", "kind": "rate", "rules": "anhoej", "direction": "increase", "scale": 1.0, "every": "month",
@@ -14,12 +16,24 @@ _NO_SETTING = {"setting": 0, "chart": "run", "kind": "rate", "rules": "anhoej", 
 _MARKS = ("is_frozen", "is_new_part", "is_left_out")
 
 
+def settings_of(series):
+    """The settings for charts_by_setting. series: Arrow table with the columns SERIES, any rows per setting; charts may be written u_prime, p_prime."""
+    found = {}
+    for row in series.select(SERIES).to_pylist():
+        found[row["setting"]] = {
+            "setting": row["setting"], "chart": row["chart"].replace("_prime", "'"), "rules": row["rule_set"], "direction": row["direction"],
+            "scale": row["scale_factor"], "screen_mr": row["screen_mr"], "laney_floor": row["laney_floor"], "every": row["period_grain"],
+            "kind": "proportion" if row["is_share"] else "rate", "is_value": row["chart"] in ("run", "i", "xmr")}
+    return [found[number] for number in sorted(found)]
+
+
 def charts_by_setting(points, settings, *, series="series", period="period"):
     """Limits and signals of all series; Arrow table as control_chart's, with `setting` first, ordered by setting, series, period.
 
     points: Arrow table, one row per series and period: setting, `series`, `period`, value, numerator, denominator, target, and the marks
     is_frozen (in the baseline), is_new_part (a new part starts here), is_left_out (true/false; a mark that is nowhere true costs nothing).
-    settings: list of dicts with `setting` and the OPTIONS; is_value charts `value` as it is instead of numerator / denominator.
+    settings: list of dicts with `setting` and the OPTIONS; is_value charts `value` as it is instead of numerator / denominator. Those without
+    points cost nothing.
     Raises what control_chart raises, with the setting named.
     """
     import pyarrow as pa
@@ -29,7 +43,9 @@ def charts_by_setting(points, settings, *, series="series", period="period"):
     if order is not None:
         points, which = points.take(pa.array(order)), which[order]
     tables = []
-    for setting in sorted(settings or [_NO_SETTING], key=lambda one: one["setting"]):
+    used = set(np.unique(which).tolist())
+    drawn = [one for one in settings if one["setting"] in used] or settings[:1] or [_NO_SETTING]
+    for setting in sorted(drawn, key=lambda one: one["setting"]):
         number = setting["setting"]
         start, end = np.searchsorted(which, [number, number + 1])
         mine = points.slice(start, end - start)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 import methods
-from methods.settings import charts_by_setting
+from methods.settings import charts_by_setting, settings_of
 
 SETTINGS = [
     {"setting": 1, "chart": "u'", "kind": "rate", "rules": "anhoej", "direction": "decrease", "scale": 1000.0, "every": "month", "screen_mr": True,
@@ -58,3 +58,21 @@ def test_a_wrong_setting_is_named():
     wrong = [SETTINGS[0] | {"chart": "x"}, *SETTINGS[1:]]
     with pytest.raises(ValueError, match=r"setting \{'chart': 'x'.*unknown chart 'x'"):
         charts_by_setting(points(), wrong)
+
+
+def test_settings_are_read_from_what_series_say():
+    def series(number, **other):
+        return {"setting": number, "chart": "u_prime", "rule_set": "anhoej", "direction": "decrease", "scale_factor": 1000.0, "screen_mr": True,
+                "laney_floor": False, "period_grain": "month", "is_share": False} | other
+
+    rows = [series(2, chart="xmr", rule_set="nhs", direction="increase", scale_factor=1.0), series(1), series(1), series(4, chart="p_prime", is_share=True),
+            series(5, chart="c", screen_mr=False, period_grain="quarter")]
+    found = settings_of(pa.Table.from_pylist(rows))
+    assert [found[0], found[1], found[3]] == SETTINGS
+    assert (found[2]["chart"], found[2]["kind"], found[2]["is_value"]) == ("p'", "proportion", False)
+
+
+def test_settings_without_points_draw_nothing():
+    table = points()
+    assert charts_by_setting(table, [*SETTINGS, SETTINGS[0] | {"setting": 9, "chart": "no such"}]).equals(charts_by_setting(table, SETTINGS))
+    assert charts_by_setting(table.slice(0, 0), SETTINGS).num_rows == charts_by_setting(table.slice(0, 0), []).num_rows == 0

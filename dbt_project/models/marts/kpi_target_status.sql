@@ -15,9 +15,7 @@ point as (
     inner join target as t
         on t.kpi_id = v.kpi_id and v.period_end_on >= t.valid_from_on and v.period_end_on <= coalesce(t.valid_to_on, date '9999-12-31')
     inner join {{ ref('kpi_series') }} as s
-        on s.kpi_id = v.kpi_id and s.period_grain = v.period_grain and s.level = v.level
-        and s.facility_id is not distinct from v.facility_id and s.unit_id is not distinct from v.unit_id
-        and s.service_line is not distinct from v.service_line
+        on {{ is_of_series('v', 's') }}
     where v.is_publishable and v.segment_type = 'all' and s.direction <> 'neutral'
 ),
 

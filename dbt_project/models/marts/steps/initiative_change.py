@@ -22,18 +22,13 @@ PERIODS = """
 
     sided as (
         select p.initiative_id, p.start_on, p.setting, p.series_number, p.scale_factor, p.is_share, p.unit,
-            c.period_start_on, c.period_end_on, c.value, c.is_excluded, v.n::double as n,
-            case when v.denominator = v.n then v.numerator else v.value / p.scale_factor * v.n end as numerator,
+            c.period_start_on, c.period_end_on, c.value, c.is_excluded, c.n_events as numerator, c.n_opportunities as n,
             case
                 when c.period_end_on < p.start_on then 'before'
                 when c.period_start_on >= p.start_on and c.period_start_on <= coalesce(p.end_on, date '9999-12-31') then 'after'
             end as side
         from placed as p
         inner join chart as c on c.series_number = p.series_number
-        inner join kpi_value as v
-            on v.kpi_id = p.kpi_id and v.period_grain = p.period_grain and v.level = p.level and v.period_start_on = c.period_start_on
-            and v.facility_id is not distinct from p.facility_id and v.unit_id is not distinct from p.unit_id
-            and v.service_line is not distinct from p.service_line and v.segment_type = 'all'
         where p.nth = 1
     )
 
@@ -60,8 +55,7 @@ def _sides():
 
 
 POINTS = """
-    select setting, subject, period_start_on, value, case when value is not null then numerator end as numerator,
-        case when value is not null then n end as denominator, null::double as target,
+    select setting, subject, period_start_on, value, numerator, n as denominator, null::double as target,
         side = 'before' as is_frozen, false as is_new_part, is_excluded as is_left_out
     from period order by setting, subject, period_start_on
 """
@@ -117,20 +111,13 @@ def _effects(side):
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from methods.settings import charts_by_setting
+    from methods.settings import SERIES, charts_by_setting, settings_of
 
-    series, kpi_value, chart, initiative = (dbt.ref("kpi_series"), dbt.ref("kpi_value"), dbt.ref("kpi_chart"), dbt.ref("initiative"))   # noqa: F841
+    series, chart, initiative = dbt.ref("kpi_series"), dbt.ref("kpi_chart"), dbt.ref("initiative")      # noqa: F841
 
     period = session.sql(PERIODS).to_arrow_table()
     side = session.sql(_sides()).to_arrow_table()
     effect = _effects(side)         # noqa: F841 (DuckDB reads it by name)
-    wanted = set(period.column("setting").unique().to_pylist())
-    settings = session.sql("""
-        select distinct setting, replace(replace(chart, 'u_prime', 'u'''), 'p_prime', 'p''') as chart, rule_set as rules, direction,
-            scale_factor as scale, screen_mr, laney_floor, period_grain as every, chart in ('run', 'i', 'xmr') as is_value,
-            case when is_share then 'proportion' else 'rate' end as kind
-        from series where is_charted and period_grain in ('month', 'quarter')""").to_arrow_table().to_pylist()
-    points = session.sql(POINTS).to_arrow_table()
-    chosen = [one for one in settings if one["setting"] in wanted] or settings[:1]
-    found = charts_by_setting(points, chosen, series="subject", period="period_start_on")     # noqa: F841
+    settings = settings_of(session.sql(f"select distinct {', '.join(SERIES)} from series where is_charted and period_grain <> 'event'").to_arrow_table())
+    found = charts_by_setting(session.sql(POINTS).to_arrow_table(), settings, series="subject", period="period_start_on")     # noqa: F841
     return session.sql(RESULT).to_arrow_table()

@@ -35,9 +35,7 @@ curve as (
         count(*) filter (v.reason <> 'BELOW_MINIMUM') over upto as n_gaps
     from {{ ref('kpi_value') }} as v
     inner join {{ ref('kpi_series') }} as s
-        on s.kpi_id = v.kpi_id and s.period_grain = 'event' and s.level = v.level
-        and s.facility_id is not distinct from v.facility_id and s.unit_id is not distinct from v.unit_id
-        and s.service_line is not distinct from v.service_line
+        on {{ is_of_series('v', 's', 'event') }}
     where v.period_grain = 'month' and v.segment_type = 'all'
     window
         before as (partition by s.series_number order by v.period_start_on rows between unbounded preceding and 1 preceding),

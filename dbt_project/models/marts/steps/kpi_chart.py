@@ -126,16 +126,6 @@ EVENTS = """
     order by p.setting, p.series_number, p.point
 """
 
-SETTINGS = """
-    select distinct
-        setting, replace(replace(chart, 'u_prime', 'u'''), 'p_prime', 'p''') as chart, rule_set as rules, direction, scale_factor as scale,
-        screen_mr, laney_floor, period_grain as every,
-        case when is_share then 'proportion' else 'rate' end as kind,
-        chart in ('run', 'i', 'xmr') as is_value
-    from series where is_charted
-    order by setting
-"""
-
 # At a null point the centre line is drawn through and there are no limits, whatever the chart.
 LIMITS = ", ".join(["f.centre", *(f"case when f.y is not null then f.{line} end as {line}" for line in ("lcl", "lcl95", "ucl95", "ucl"))]) + """,
         f.limits_status, f.phase, m.part_reason, f.is_base, f.is_excluded,
@@ -146,13 +136,14 @@ LIMITS = ", ".join(["f.centre", *(f"case when f.y is not null then f.{line} end 
 RESULT = f"""
     select
         p.series_number, p.period_start_on, p.period_end_on, f.point, p.kpi_numerator as numerator, p.kpi_denominator as denominator,
+        p.numerator as n_events, p.denominator as n_opportunities,
         case when f.chart = 'c' or f.y is null then f.y else p.kpi_value end as value, p.reason, p.target, replace(f.chart, '''', '_prime') as chart, f.chart_note, {LIMITS}
     from found as f
     inner join points as p on p.series_number = f.series_number and p.period_start_on = f.period
     left join marks as m on m.series_number = f.series_number and m.period_start_on = f.period
     union all
     select
-        p.series_number, p.period_start_on, p.period_start_on, f.point, null, null,
+        p.series_number, p.period_start_on, p.period_start_on, f.point, null, null, null, null,
         f.y, case when f.y is null then 'DENOMINATOR_INCOMPLETE' end, null, f.chart, f.chart_note, {LIMITS.replace(" m.", " p.")}
     from found_events as f
     inner join events as p on p.series_number = f.series_number and p.point = f.point
@@ -161,23 +152,19 @@ RESULT = f"""
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from methods.settings import charts_by_setting
+    from methods.settings import SERIES, charts_by_setting, settings_of
 
     # DuckDB reads these by name.
     series, kpi_value, initiative, kpi_case = dbt.ref("kpi_series"), dbt.ref("kpi_value"), dbt.ref("initiative"), dbt.ref("kpi_case")   # noqa: F841
     chart_event, measure_break = dbt.source("definition", "kpi_chart_event"), dbt.source("definition", "measure_break")    # noqa: F841
 
-    def charts(points):
-        wanted = {number for number in points.column("setting").unique().to_pylist()}
-        return charts_by_setting(points, [one for one in settings if one["setting"] in wanted] or settings[:1],
-                                 series="series_number", period="period_start_on")
-
-    settings = session.sql(SETTINGS).to_arrow_table().to_pylist()
+    settings = settings_of(session.sql(f"select distinct {', '.join(SERIES)} from series where is_charted").to_arrow_table())
     decision = session.sql(DECISIONS).to_arrow_table()         # noqa: F841
     marks = session.sql(MARKS).to_arrow_table()                # noqa: F841
     points = session.sql(POINTS).to_arrow_table()
     points = session.sql(MARKED).to_arrow_table()
-    found = charts(points)              # noqa: F841
+    found = charts_by_setting(points, settings, series="series_number", period="period_start_on")
     events = session.sql(EVENTS).to_arrow_table()
-    found_events = charts(events) if len(events) else found.slice(0, 0)     # noqa: F841
+    found_events = (charts_by_setting(events, settings, series="series_number", period="period_start_on")     # noqa: F841
+                    if len(events) else found.slice(0, 0))
     return session.sql(RESULT).to_arrow_table()
