@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingestion.kinds import KINDS
+from methods import charts
 from orchestration.encounter_settings import EncounterSettings
 from tests.dbt.warehouse import Input, Warehouse, feed
 
@@ -66,7 +69,7 @@ def build(root: Path, **settings: Any) -> Warehouse:
     given.delivery("sheet", "2024-06-05", first)
     given.delivery("sheet", "2026-01-05", sheet())
     given.write()
-    warehouse.dbt("build", "--select", "+complaint_rate", "+encounter_denominator", "--exclude-resource-type", "unit_test",
+    warehouse.dbt("build", "--select", "+complaint_rate", "+encounter_denominator", "+kpi_trend", "--exclude-resource-type", "unit_test",
                   "--exclude-resource-type", "test")
     return warehouse
 
@@ -144,3 +147,24 @@ def test_own_weights_and_single_class_units(tmp_path):
     assert row["standardised_rate"] == pytest.approx(8 * 0.25 + 2 * 0.75) and "weights of the settings" in row["standard_method"]
     waiting = rate(own, "month:2025-03-01:unit:A/C:total:all:all")
     assert waiting["rate"] == 1.0 and waiting["reason"] is None
+
+
+def test_severe_cases_are_charted_by_the_encounters_between_them(warehouse):
+    """One a month on the 10th of ward A, of 500 discharges a month; nobody knows those of March 2025, so two distances are unknown."""
+    rows = warehouse.rows("select * from marts.kpi_trend where kpi_id = 'severe_complaint_rate' and period_grain = 'event' and level = 'unit' and unit_id = 'W' "
+                          "and facility_id = 'A' order by point")
+
+    def before(month: date) -> float:
+        counted = sum(500 for one in MONTHS if one < month and one != date(2025, 3, 1))
+        return counted + 500 * 9.5 / monthrange(month.year, month.month)[1]
+
+    known = {date(2025, 3, 1), date(2025, 4, 1)}
+    distances = [None if b in known else round(before(b) - before(a)) for a, b in zip(MONTHS, MONTHS[1:], strict=False)]
+    assert [row["value"] for row in rows] == distances and distances.count(None) == 2
+    assert [row["period_start_on"] for row in rows] == [month.replace(day=10) for month in MONTHS[1:]]
+    wanted = charts.limits("g", np.array([np.nan if n is None else n for n in distances]))
+    assert {(row["chart"], row["direction"], row["reason"] if row["value"] is None else None) for row in rows} == {
+        ("g", "increase", None), ("g", "increase", "DENOMINATOR_INCOMPLETE")}
+    for name in ("centre", "lcl", "ucl"):
+        assert [row[name] for row in rows if row["value"] is not None] == pytest.approx(
+            [line for n, line in zip(distances, getattr(wanted, name).tolist(), strict=True) if n is not None], rel=1e-12)

@@ -21,6 +21,7 @@ from tests.dbt.warehouse import Input, Warehouse, day, feed
 MONTHS = [date(2023 + n // 12, n % 12 + 1, 1) for n in range(24)]
 RARE = [day(text) for text in ("2023-02-03", "2023-02-20", "2023-04-01", "2023-04-01", "2023-09-15", "2024-01-05", "2024-02-11", "2024-06-30",
                               "2024-07-02", "2024-08-19", "2024-11-11", "2024-12-30")]      # facility B; its May 2023 has no encounters
+HOURS = [800, 810, 790, 805, 795, 800, 820, 780, 800, 815, 785, 800, 850, 845, 870, 830, 860, 855, 840, 850, 865, 835, 850]     # U2, not its last month
 CASES = [30] * 12 + [12] * 12      # a change at the first of January 2024
 
 
@@ -57,6 +58,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         *(metric("training_completion", "U2", month, numerator=20, denominator=40) for month in MONTHS),
         metric("staff_engagement", "U1", last, value=71.5, denominator=40), metric("staff_engagement", "U2", last, value=60.0, denominator=10),
         metric("nursing_hours", "U1", last, numerator=2150.5, denominator=250),
+        *(metric("nursing_hours", "U2", month, numerator=hours, denominator=100) for month, hours in zip(MONTHS, HOURS, strict=False)),
         metric("training_completion", "no such", last, numerator=1, denominator=2),
         metric("training_completion", "U1", date(2022, 12, 1), numerator=70, denominator=60),
         metric("training_completion", "U2", date(2022, 12, 1), denominator=60),
@@ -70,6 +72,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         initiative("I5", "No such unit", "2024-01-01", facility_code="A", unit_code="U9"),
         initiative("I6", "Yesterday", "2024-12-31", facility_code="A"),
         initiative("I7", "Whole process", "2024-01-01", kpi_id="rebased", facility_code="A", action_code="rebase"),
+        initiative("I9", "More nurses", "2024-01-01", kpi_id="nursing_hours_per_patient_day", facility_code="A", unit_code="U2"),
         initiative("I8", "Courses", "2024-01-01", kpi_id="training_completion", facility_code="A", unit_code="U1"),
     ])
     given.open_alerts.append({"subject_id": hashlib.md5(b"new_signal|rate:month:facility:A").hexdigest(), "alert_id": "kept", "first_seen_on": day("2024-03-01")})
@@ -166,6 +169,12 @@ def test_an_initiative_carries_its_result(warehouse: Warehouse) -> None:
     p = 100 * (sum(range(42, 54)) - sum(range(30, 42))) / 720
     assert (share["effect_kind"], share["effect"], share["verdict"]) == ("difference", pytest.approx(p), "better")
     assert share["effect_low"] > 0
+    mean = effect(warehouse, "I9")
+    welch = stats.ttest_ind([h / 100 for h in HOURS[12:]], [h / 100 for h in HOURS[:12]], equal_var=False)
+    assert (mean["effect_kind"], mean["n_before"], mean["n_after"], mean["verdict"]) == ("mean_difference", 12, 11, None)      # neutral: no good side
+    assert (mean["effect"], mean["effect_low"], mean["effect_high"]) == pytest.approx(
+        (np.mean(HOURS[12:]) / 100 - np.mean(HOURS[:12]) / 100, *welch.confidence_interval()), rel=1e-9)
+    assert (mean["is_signal_on_chart"], mean["chart_point_type"]) == (True, "special_cause_neutral_high")
     rebased = effect(warehouse, "I7")
     assert (rebased["action_code"], rebased["verdict"], rebased["is_signal_on_chart"]) == ("rebase", "better", True)
     assert {code: effect(warehouse, code)["reason"] for code in ("I4", "I5", "I6")} == {

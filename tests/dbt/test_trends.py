@@ -205,6 +205,30 @@ def test_signal_says_since_when_and_why(charts: Warehouse) -> None:
     assert row["target_distance"] == row["target"] - row["value"]
 
 
+def test_targets_are_counted_again_from_the_values(charts: Warehouse) -> None:
+    """First met is not met and stayed met: a month may miss between. A value that equals the target meets it."""
+    values: dict[str, list[dict]] = {}
+    for row in charts.rows("select *, split_part(kpi_key, ':', 1) || ':month:facility:' || facility_id as series_key from marts.kpi_value "
+                           "where is_publishable and period_grain = 'month' and level = 'facility' order by kpi_key"):
+        values.setdefault(row["series_key"], []).append(row)
+    rows = charts.rows("select * from marts.kpi_target_status where period_grain = 'month' and level = 'facility' and kpi_id in ("
+                       f"{', '.join(repr(name) for name in kpis())})")
+    kinds = set()
+    for row in rows:
+        own, sign = values[row["series_key"]], -1 if values[row["series_key"]][0]["direction"] == "decrease" else 1
+        months, met = [one["period_start_on"] for one in own], [sign * (one["value"] - row["target"]) >= 0 for one in own]
+        assert (row["n_periods"], row["n_periods_met"], row["is_met"]) == (len(met), sum(met), met[-1])
+        assert row["distance"] == pytest.approx(sign * (own[-1]["value"] - row["target"]), abs=1e-12)
+        assert row["first_met_on"] == (months[met.index(True)] if any(met) else None)
+        running = next((n for n, one in enumerate(reversed(met)) if one != met[-1]), len(met))
+        assert (row["met_since_on"], row["n_missed_running"]) == ((months[-running], 0) if met[-1] else (None, running))
+        assert row["missed_since_on"] == (None if met[-1] else months[-running])
+        assert row["missed_twice_on"] == (months[1 - running] if not met[-1] and running > 1 else None)
+        kinds.add((met[-1], row["first_met_on"] == row["met_since_on"], any(met), running > 1))
+    # Stayed met from the first; met again later; missed once, twice, and never met.
+    assert {(True, True, True, True), (True, False, True, True), (False, False, True, False), (False, False, True, True), (False, True, False, True)} <= kinds
+
+
 def test_funnels_agree_with_r(tmp_path: Path, shared: Path) -> None:
     folder = shared / "oracles/funnel"
     counts = [(row["facility"], day("2024-12-01"), int(row["encounters"]), int(row["complaints"])) for row in oracle(folder / "funnel_input.csv")]

@@ -109,6 +109,29 @@ def test_four_times_the_events_halve_the_relative_width(name, batch):
     np.testing.assert_allclose((scaled.ucl - scaled.centre)[inside], width * (found.ucl - found.centre)[inside], rtol=1e-9, atol=1e-12)
 
 
+@QUICK
+@given(st.sampled_from(["run", "i", "xmr", "mr", "t"]), batches(), st.sampled_from([2, 4, 1024]))
+def test_values_in_another_unit_give_the_same_chart_in_that_unit(name, batch, factor):
+    """Hours instead of days: every line follows. A time of 0 becomes half of the unit, so it is given in both."""
+    c = as_float(batch[0])
+    found, scaled = charts.limits(name, c), charts.limits(name, c * factor, **({"zero_time": 0.5 * factor} if name == "t" else {}))
+    for line, larger in zip(lines(found), lines(scaled), strict=True):
+        np.testing.assert_allclose(larger, line * factor, rtol=1e-9, atol=1e-9)
+
+
+@QUICK
+@given(batches(), st.sampled_from([2, 4, 1024]))
+def test_scaling_of_the_charts_with_their_own_rules(batch, factor):
+    """ip weighs by size alone, so k times as many of everybody changes no line; g has a variance of m (m + 1)."""
+    c, n = (as_float(values) for values in batch)
+    for line, same_line in zip(lines(charts.limits("ip", c, n)), lines(charts.limits("ip", c * factor, n * factor)), strict=True):
+        np.testing.assert_allclose(same_line, line, rtol=1e-9, atol=1e-12)
+    scaled = charts.limits("g", c * factor)
+    close(scaled.centre, factor * charts.limits("g", c).centre)
+    mean = np.array([np.mean(row[~np.isnan(row)]) if (~np.isnan(row)).any() else NAN for row in c])[:, None] * factor
+    np.testing.assert_allclose(scaled.ucl - np.zeros_like(c), np.broadcast_to(mean + 3 * np.sqrt(mean * (mean + 1)), c.shape), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_poor_series(name):
     """All zero, all equal, one point, nothing but nulls, side by side: no signal, no infinite line, no crash."""
