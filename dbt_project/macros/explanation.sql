@@ -21,7 +21,7 @@ case
         end
         || case when {{ v }}.signal = 'none' then '' else
             ' by rule ' || regexp_replace({{ v }}.signal, '_(high|low|up|down)$', '') || ' since ' || {{ v }}.signal_since_on || '.' end
-        || coalesce(' The chart began a new part on ' || {{ v }}.part_from_on || ' (' || {{ v }}.last_part_reason || '); the values before it are judged apart.', '')
+        || coalesce(' The chart began a new part on ' || {{ v }}.part_from_on || ' (' || replace({{ v }}.last_part_reason, 'DEFINITION_CHANGED:', 'the definition changed:') || '); the values before it are judged apart.', '')
         || case {{ v }}.assurance
             when 'consistent_pass' then ' The target will be met as long as nothing changes.'
             when 'consistent_fail' then ' The target will not be met unless the process changes.'

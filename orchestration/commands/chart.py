@@ -40,6 +40,9 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
             if not points:
                 raise click.ClickException(_why_nothing(con, found, key))
             now = _rows(con, "kpi_signal", "series_key = ?", key)[0]
+            if now["explanation"] is None:
+                raise click.ClickException(f"the chart of {key} is not in this publication: it hides small cells, and a chart rests on all its points "
+                                           "(docs/privacy.md)")
             target = next(iter(_rows(con, "kpi_target_status", "series_key = ? and is_current", key)), None)
             name = _name(con, points[0])
     except NothingPublished as nothing:

@@ -9,11 +9,13 @@ import csv
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 from lxml import html
 
 from ingestion.kinds import KINDS
+from orchestration import chart_picture
 from orchestration.cli import main
 from tests.dbt import charted
 from tests.dbt.warehouse import Input, Warehouse, day, feed
@@ -297,3 +299,19 @@ def test_a_chart_that_is_not_there_names_those_that_are(charts: Warehouse, tmp_p
     assert "there is no chart of q_u_true:month:enterprise:all; there are charts of q_u_true:month:facility:common" in told
     told, _ = drawn(charts, tmp_path, monkeypatch, "q_u_true", "--facility", "nowhere")
     assert "there is no facility 'nowhere'; there are common" in told
+
+
+def test_a_chart_that_small_cells_hide_is_refused(charts: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(charts, tmp_path, monkeypatch, "q_u_true", "--facility", "step")[1]
+    with duckdb.connect(str(tmp_path / "home" / "published" / "px.duckdb")) as con:
+        con.execute("update marts.kpi_signal set explanation = null where series_key = 'q_u_true:month:facility:step'").fetchall()
+    told, page = drawn(charts, tmp_path, monkeypatch, "q_u_true", "--facility", "step")
+    assert "the chart of q_u_true:month:facility:step is not in this publication: it hides small cells" in told and not page
+
+
+def test_limits_are_drawn_no_farther_than_a_share_can_reach() -> None:
+    point = {"value": 98.0, "centre": 97.0, "lcl": -2.0, "lcl95": 90.0, "ucl95": None, "ucl": 104.0, "target": None, "period_grain": "month",
+             "period_start_on": day("2024-01-01"), "phase": 1, "part_reason": None, "annotation": None, "is_frozen": False, "point_type": None,
+             "is_excluded": False, "signal": "none"}
+    assert "upper limit 100<" in chart_picture.svg("share", "%", [point]) and "lower limit 0<" in chart_picture.svg("share", "%", [point])
+    assert "upper limit 104<" in chart_picture.svg("hours", "hours", [point]) and "lower limit -2<" in chart_picture.svg("hours", "hours", [point])
