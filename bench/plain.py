@@ -277,9 +277,9 @@ class Script:
 
     def complaints(self) -> None:
         """Table complaint: valid cases. The newest export of a case replaces all its rows; its first row speaks for it."""
-        test, safety, asked, flagged, settled = (
+        test, safety, asked, flagged, settled, after_stay, routine = (
             f"case when lower(\"{name}\") in ('yes', 'y', 'true', 't', '1') then true when \"{name}\" is not null then false end"
-            for name in ("Test Record", "Safety Concern", "Response Requested", "Is Grievance", "Resolved on Spot"))
+            for name in ("Test Record", "Safety Concern", "Response Requested", "Is Grievance", "Resolved on Spot", "Raised After Stay", "Routine Matter"))
         self.run(f"""
             create temp table complaint as
             with delivered as (
@@ -294,7 +294,7 @@ class Script:
             cases as (
                 select case_id, bool_or({test}) as is_test, bool_or({safety}) as is_safety, bool_or({asked}) as is_asked,
                     bool_or({flagged}) as is_flagged, arg_min({{facility_code: coalesce(Site, ''), unit_code: coalesce(Department, ''),
-                        received_at: received_at, state: state, kind: kind, channel: lower("Received Via"), is_settled: {settled},
+                        received_at: received_at, state: state, kind: kind, channel: lower("Received Via"), is_settled: {settled}, is_after_stay: {after_stay}, is_routine: {routine},
                         is_merged: "Merged Into" is not null, subject: lower(concat(Category, ' ', Subcategory))}}, issue) as told
                 from delivered
                 semi join (select case_id, max(version) as version from delivered group by case_id) using (case_id, version)
@@ -305,7 +305,7 @@ class Script:
                     when is_safety or is_asked then true when subject like '%billing%' then subject like '%medicare%'
                     when channel = 'survey comment' then false
                     when channel in ('letter', 'e-mail', 'email', 'fax', 'web form', 'portal') then true
-                    when channel in ('phone', 'in person') then not is_settled end, false) as is_grievance
+                    when channel in ('phone', 'in person') then not is_settled and not (is_after_stay and is_routine) end, false) as is_grievance
             from (select * exclude (told), unnest(told) from cases)
             where not coalesce(is_test, false) and coalesce(state, 'new') not in ('deleted', 'withdrawn') and not is_merged
                 and coalesce(kind, 'complaint') in ('complaint', 'grievance')""")

@@ -35,6 +35,12 @@ class Case:
     interim: date | None
     responded: date | None
     notice: list[bool | None]
+    outcome: str
+    complainant: str
+    n_issues: int
+    handling: float | None
+    severity: int | None
+    recovery: tuple[str, bool, bool] | None  # kind, offered, accepted
     done: dict[str, date | None] = field(default_factory=dict)
 
 
@@ -133,13 +139,43 @@ def valid_cases(folder: Path) -> list[Case]:
             case_id, local(first["Date Received"], zone), unit, any(row["Is Grievance"] == "Yes" for row in rows), decided(rows),
             is_closed(first), local(closed_text or first["Closed"], zone), reopened, local(first["Acknowledged"], zone),
             local(first["Interim Letter Sent"], zone), local(first["Responded"], zone),
-            [None if not first[name] else first[name] == "Yes" for name in NOTICE],
+            [None if not first[name] else first[name] == "Yes" for name in NOTICE], first["Outcome"], complainant(first),
+            len({(row["Category"].strip(), row["Subcategory"].strip()) for row in rows}),
+            float(first["Handling Satisfaction"]) if first["Handling Satisfaction"] else None,
+            max((int(row["Severity"].strip()[0]) for row in rows if row["Severity"].strip()), default=None), recovery(first),
         )
         case.done = {"acknowledge": case.acknowledged, "resolve": case.first_closed if case.is_closed or case.reopen_count else None}
         if case.is_grievance:
             case.done["respond"] = case.responded
         cases.append(case)
     return cases
+
+
+def complainant(row: dict[str, str]) -> str:
+    """Who wrote, as far as two cases are compared: addresses without their casing."""
+    return row["Complainant Email"].strip().lower()
+
+
+def recovery(row: dict[str, str]) -> tuple[str, bool, bool] | None:
+    """Kind, offered, accepted; None where the export says nothing."""
+    if not row["Recovery Offered"]:
+        return None
+    offered = row["Recovery Offered"] == "Yes"
+    return (row["Recovery Kind"] or "(not said)") if offered else "(none)", offered, row["Recovery Accepted"] == "Yes"
+
+
+def compliments(folder: Path) -> list[Case]:
+    """Praise that is neither a test nor taken back, as cases of which only place and day matter."""
+    units, found = Units(folder), []
+    for case_id, exports in versions(folder).items():
+        rows = exports[-1][1]
+        first = rows[0]
+        if (first["Feedback Type"] == "Compliment" and first["File State"] not in ("Deleted", "Withdrawn") and not first["Merged Into"]
+                and not any(row["Test Record"] == "Yes" for row in rows)):
+            unit = units.of(first["Site"], first["Department"], moment(first["Date Received"]).date())
+            received = local(first["Date Received"], units.zones.get(unit[0]))
+            found.append(Case(case_id, received, unit, False, None, False, None, 0, None, None, None, [], "", "", 0, None, None, None))
+    return found
 
 
 def first_spell(exports: list[tuple[date, list[dict[str, str]]]]) -> tuple[str, int]:

@@ -13,8 +13,13 @@ from pathlib import Path
 import pytest
 
 from ingestion.kinds import KINDS
+from tests.complaints.agreement import gwet_ac1
 from tests.dbt.warehouse import Input, Warehouse, day, feed
 
+# Two raters, 100 cases, three ordered categories: Gwet, Handbook of Inter-Rater Reliability (2014), shipped with his R package
+# irrCAC as cont3x3abstractors. Its vignette "overview" prints Cohen's kappa 0.7964094 and AC1 0.8493305; the tests of the
+# Python package irrCAC print kappa with quadratic weights as 0.892. Rows are the first rater.
+PUBLISHED = ((13, 0, 0), (0, 20, 7), (0, 4, 56))
 LEVELS = ("not_present_0", "low_1", "medium_2", "high_3")
 
 
@@ -45,15 +50,47 @@ def build(table: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory)
             # Turned by a different step per category: which letters share categories is not published.
             rows.append({"case_feed": "letters", "case_id": f"L{(number * 7 + 11 * place) % 125}", "coder_id": "reference", "coded_at": at, "coded_on": day("2026-03-02"),
                          "scheme_id": "hcat", "scheme_version": "2016", "category_text": row["category"], "severity_level": level})
-    given.delivery("codings", "2026-04-01", rows)
+    given.delivery("codings", "2026-04-01", rows + published_pairs(at))
     given.write()
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--select", "+complaint_pareto", "+case_severity")
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--select", "+complaint_pareto", "+case_severity", "+coding_agreement")
     return warehouse
+
+
+def published_pairs(coded_at: datetime) -> list[dict]:
+    """The published table as two coders' severities 0 to 2 of the first hundred letters, in a scheme of its own."""
+    pairs = [(a, b) for a, row in enumerate(PUBLISHED) for b, n in enumerate(row) for _ in range(n)]
+    return [{"case_feed": "letters", "case_id": f"L{number}", "coder_id": coder, "coded_at": coded_at.replace(hour=hour), "coded_on": coded_at.date(),
+             "scheme_id": "published", "scheme_version": "1", "category_text": category, "severity_level": given}
+            for number, pair in enumerate(pairs) for coder, hour, level in zip(("first", "second"), (1, 2), pair, strict=True)
+            for category, given in (("severity", level), ("third", int(level == 2)))]
+
+
+def test_agreement_is_the_published_one(build: Warehouse) -> None:
+    row = build.row("select * from marts.coding_agreement where scheme_id = 'published' and category_code = 'severity'")
+    assert (row["n_double_coded"], row["n_codings"], row["reason"]) == (100, 200, None)
+    assert round(row["quadratic_weighted_kappa"], 3) == 0.892
+    # AC1 is of "present or not": levels 1 and 2 are one, so the table is 13, 0, 0, 87 and both agree wholly.
+    assert (row["agreement_pct"], row["gwet_ac1"]) == (100, 1)
+    third = build.row("select * from marts.coding_agreement where scheme_id = 'published' and category_code = 'third'")
+    pairs = [[0, 0]] * 33 + [[0, 1]] * 7 + [[1, 0]] * 4 + [[1, 1]] * 56
+    assert third["agreement_pct"] == pytest.approx(89) and third["gwet_ac1"] == pytest.approx(gwet_ac1(pairs, 2), abs=1e-12)
+
+
+def test_the_yardsticks_give_the_published_figures() -> None:
+    pairs = [[a, b] for a, row in enumerate(PUBLISHED) for b, n in enumerate(row) for _ in range(n)]
+    assert gwet_ac1(pairs, 3) == pytest.approx(0.8493305, abs=5e-8)
+
+
+def test_the_yardstick_with_more_raters_and_gaps() -> None:
+    """Four raters, twelve units, five categories, some not rated (Gwet 2014, irrCAC dataset cac.raw4raters): AC1 = 0.77544 there."""
+    rated = ["1 1 . 1", "2 2 3 2", "3 3 3 3", "3 3 3 3", "2 2 2 2", "1 2 3 4", "4 4 4 4", "1 1 2 1", "2 2 2 2", ". 5 5 5", ". . 1 1", ". . 3 ."]
+    units = [[int(one) - 1 for one in line.split() if one != "."] for line in rated]
+    assert gwet_ac1(units, 5) == pytest.approx(0.77544, abs=5e-6)
 
 
 def test_every_letter_is_judged_in_every_category(build: Warehouse, table) -> None:
     assert all(sum(int(row[name]) for name in LEVELS) == 125 for row in table)
-    rows = build.rows("select category_code, severity_level, count(*) as n from core.fct_complaint_coding group by all")
+    rows = build.rows("select category_code, severity_level, count(*) as n from core.fct_complaint_coding where scheme_id = 'hcat' group by all")
     found = {(row["category_code"], row["severity_level"]): row["n"] for row in rows}
     code = {"Respect and patient rights": "respect_and_patient_rights"}
     expected = {(code.get(row["category"], row["category"].lower().replace(" ", "_")), level): int(row[name])
@@ -63,11 +100,11 @@ def test_every_letter_is_judged_in_every_category(build: Warehouse, table) -> No
 
 def test_the_published_totals(build: Warehouse) -> None:
     rows = build.rows("select category_code, category_rank, n_cases, cases_pct, cumulative_pct from marts.complaint_pareto "
-                      "where level = 'enterprise' and period_grain = 'month' and basis = 'coding' order by cumulative_pct")
+                      "where level = 'enterprise' and period_grain = 'month' and basis = 'coding' and scheme_id = 'hcat' order by cumulative_pct")
     assert len(rows) == 7
     assert sum(row["n_cases"] for row in rows) == 251
     assert sum(row["n_cases"] for row in rows) / 125 == 2.008
     assert rows[-1]["cumulative_pct"] == 100
     assert all(row["cases_pct"] == pytest.approx(100 * row["n_cases"] / 125) for row in rows)
-    severity = build.rows("select n_cases, n_levelled from marts.case_severity where level = 'enterprise' and period_grain = 'month' and basis = 'coding'")
+    severity = build.rows("select n_cases, n_levelled from marts.case_severity where level = 'enterprise' and period_grain = 'month' and basis = 'coding' and scheme_id = 'hcat'")
     assert sum(row["n_cases"] for row in severity) == severity[0]["n_levelled"] == 125

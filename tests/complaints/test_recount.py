@@ -1,4 +1,4 @@
-"""Every number of complaint_timeliness and grievance_compliance, counted again from the hospital sample's CSV files.
+"""Every number of complaint_timeliness, grievance_compliance, complaint_outcomes and service_recovery, counted again from the hospital sample's CSV files.
 
 Belongs here: the comparison, window by window and column by column.
 Does not belong here: single rules (test_scenario.py), the recount itself (recount.py).
@@ -6,7 +6,7 @@ Does not belong here: single rules (test_scenario.py), the recount itself (recou
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def build(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given.take(folder)
     given.write()
     warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--select",
-                  "+complaint_timeliness", "+grievance_compliance", "+complaint_backlog", "+complaint_problem")
+                  "+complaint_timeliness", "+grievance_compliance", "+complaint_backlog", "+complaint_problem", "+complaint_outcomes", "+service_recovery")
     return warehouse
 
 
@@ -197,3 +197,68 @@ def test_grievance_compliance(build: Warehouse, cases: list[recount.Case]) -> No
     rows = build.rows("select * from marts.grievance_compliance")
     n = compare(rows, ("level", "entity_code", "period_grain", "period_start_on"), compliance(cases))
     assert n > 20_000
+
+
+KINDS = {"Apology": "apology", "Parking or meal voucher": "voucher", "Bill adjusted": "bill_adjustment"}
+
+
+def outcomes(cases: list[recount.Case], praise: list[recount.Case]) -> dict[tuple, dict]:
+    groups: dict[tuple, list[recount.Case]] = defaultdict(list)
+    thanks: dict[tuple, int] = defaultdict(int)
+    for case in cases:
+        for key in recount.windows(case, AS_OF):
+            groups[key].append(case)
+    for case in praise:
+        for key in recount.windows(case, AS_OF):
+            thanks[key] += 1
+    return {(level, entity, grain, recount.start_of(grain, end)): _became(groups.get(key, []), thanks.get(key, 0), grain)
+            for key in {*groups, *thanks} for level, entity, grain, end in [key]}
+
+
+def _became(found: list[recount.Case], n_compliments: int, grain: str) -> dict:
+    closed = [case for case in found if case.is_closed]
+    upheld, partly, rejected = (sum(case.outcome == word for case in closed) for word in ("Upheld", "Partly upheld", "Not upheld"))
+    told = upheld + partly + rejected
+    writers = Counter(case.complainant for case in found if case.complainant)
+    again = sum(n > 1 for n in writers.values())
+    is_year = grain == "rolling_12_months" and bool(writers)
+    handling = [case.handling for case in found if case.handling is not None]
+    return {
+        "n_cases": len(found), "n_closed": len(closed), "n_upheld": upheld, "n_partly_upheld": partly, "n_not_upheld": rejected,
+        "upheld_pct": share(upheld, told), "partly_upheld_pct": share(partly, told), "not_upheld_pct": share(rejected, told),
+        "n_cases_with_issues": len(found), "n_issues": sum(case.n_issues for case in found),
+        "issues_per_case": sum(case.n_issues for case in found) / len(found) if found else None,
+        "n_complainants": len(writers) if is_year else None, "n_repeat_complainants": again if is_year else None,
+        "repeat_complainants_pct": share(again, len(writers)) if is_year else None,
+        "n_compliments": n_compliments, "compliments_per_complaint": n_compliments / len(found) if found else None,
+        "n_handling_satisfaction": len(handling), "mean_handling_satisfaction": float(np.mean(handling)) if handling else None,
+        "reason": "NO_CASES" if not found else None if told else "NO_OUTCOMES",
+    }
+
+
+def test_outcomes_repeat_complainants_and_compliments(build: Warehouse, cases: list[recount.Case], folder: Path) -> None:
+    praise = recount.compliments(folder)
+    assert len(praise) > 50
+    rows = build.rows("select * from marts.complaint_outcomes")
+    assert sum((row["n_repeat_complainants"] or 0) > 0 for row in rows) > 10
+    assert compare(rows, ("level", "entity_code", "period_grain", "period_start_on"), outcomes(cases, praise)) > 20_000
+
+
+def test_service_recovery(build: Warehouse, cases: list[recount.Case]) -> None:
+    groups: dict[tuple, list[recount.Case]] = defaultdict(list)
+    for case in cases:
+        if case.recovery:
+            kind = KINDS.get(case.recovery[0], case.recovery[0])
+            for level, entity, grain, end in recount.windows(case, AS_OF):
+                groups[level, entity, grain, recount.start_of(grain, end), kind].append(case)
+    expected = {}
+    for key, found in groups.items():
+        offered, accepted = (sum(case.recovery[place] for case in found) for place in (1, 2))
+        handling = [case.handling for case in found if case.handling is not None]
+        expected[key] = {
+            "n_cases": len(found), "n_offered": offered, "n_accepted": accepted, "accepted_pct": share(accepted, offered),
+            "n_handling_satisfaction": len(handling), "mean_handling_satisfaction": float(np.mean(handling)) if handling else None,
+            "reason": None if offered else "NOTHING_OFFERED"}
+    rows = build.rows("select * from marts.service_recovery")
+    assert {row["recovery_kind_code"] for row in rows} == {*KINDS.values(), "(none)"}
+    assert compare(rows, ("level", "entity_code", "period_grain", "period_start_on", "recovery_kind_code"), expected) > 10_000

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ingestion.kinds import KINDS
+from tests.complaints.agreement import gwet_ac1
 from tests.dbt.warehouse import Input, Warehouse, day, feed
 
 AS_OF = "2026-06-30"
@@ -356,21 +357,6 @@ def test_what_is_wrong_is_listed_with_its_row(build: Warehouse) -> None:
     assert ("category", "Odd") in [tuple(row.values()) for row in words]
     severity = build.row("select severity_level from core.fct_complaint where case_id = 'plain_severity'")
     assert severity == {"severity_level": 3}  # casing, blanks and dashes do not count
-
-
-def gwet_ac1(pairs: list[list[int]], q: int) -> float:
-    """AC1 by its definition (Gwet 2008) for any number of raters and categories 0 .. q - 1."""
-    agreeing = [sum(units.count(k) * (units.count(k) - 1) for k in range(q)) / (len(units) * (len(units) - 1)) for units in pairs if len(units) > 1]
-    shares = [sum(units.count(k) / len(units) for units in pairs) / len(pairs) for k in range(q)]
-    pa, pe = sum(agreeing) / len(agreeing), sum(share * (1 - share) for share in shares) / (q - 1)
-    return (pa - pe) / (1 - pe)
-
-
-def test_the_yardstick_agrees_with_a_published_example() -> None:
-    """Four raters, twelve units, five categories (Gwet, Handbook of Inter-Rater Reliability): AC1 = 0.77544."""
-    rated = ["1 1 . 1", "2 2 3 2", "3 3 3 3", "3 3 3 3", "2 2 2 2", "1 2 3 4", "4 4 4 4", "1 1 2 1", "2 2 2 2", ". 5 5 5", ". . 1 1", ". . 3 ."]
-    units = [[int(one) - 1 for one in line.split() if one != "."] for line in rated]
-    assert gwet_ac1(units, 5) == pytest.approx(0.77544, abs=5e-6)
 
 
 def test_agreement_of_coders(build: Warehouse) -> None:

@@ -114,3 +114,11 @@ def ratio_of(c1: int, n1: int, c2: int, n2: int) -> tuple[float, float]:
     from scipy.stats import binomtest
 
     return (c1 / n1) / (c2 / n2), binomtest(c1, c1 + c2, n1 / (n1 + n2)).pvalue
+
+
+def ratio_limits(c1: int, n1: int, c2: int, n2: int) -> tuple[float, float]:
+    """Exact 95 % limits of the ratio: the Clopper-Pearson limits of c1 among c1 + c2, as odds, times n2 / n1."""
+    from scipy.stats import binomtest
+
+    share = binomtest(c1, c1 + c2).proportion_ci(method="exact")
+    return share.low / (1 - share.low) * n2 / n1, share.high / (1 - share.high) * n2 / n1

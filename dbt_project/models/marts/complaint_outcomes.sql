@@ -1,5 +1,6 @@
 -- What became of valid cases, per entity and window of receipt: upheld or not, subjects per case, people who complained
 -- again, compliments to complaints, satisfaction with the handling.
+-- Outcomes count for closed cases: that of an open one may still change.
 -- Repeat complainants: persons (keyed hashes) with two or more valid cases in the twelve months; only in that window.
 with kept as (
     select unit_key, month_start_on, feed, case_id, complainant_id, outcome_code, is_closed, handling_satisfaction

@@ -5,6 +5,7 @@
 -- Quantiles interpolate linearly between the values around (n - 1) x p (type 7 of Hyndman and Fan 1996).
 -- Kaplan and Meier 1958: S(t) = product over days of 1 - done / at risk; the median is the first day with S <= 1/2.
 -- Day counts are binned first, so the cost follows the days that occur, not the cases times their windows.
+{%- set series_of = "case %s when 'acknowledge' then 0 when 'respond' then 2 else 4 end" %}
 with clock as (
     select
         unit_key, month_start_on, step_code, state, limit_n is not null as has_target, n_days, n_business_days,
@@ -13,44 +14,41 @@ with clock as (
     where step_code in ('acknowledge', 'respond', 'resolve')
 ),
 
+-- Step and kind of day as one number: grouping and sorting millions of days by it costs half of doing so by their names.
 binned as (
-    select unit_key, month_start_on, step_code, 'calendar' as day_kind, n_days as n_days,
-        state in ('in_target', 'late', 'done') as is_done, count(*) as n
+    select unit_key, month_start_on, {{ series_of | format('step_code') }} as series, n_days as n_days,
+        count(*) filter (state in ('in_target', 'late', 'done')) as n_done, count(*) as n_all
     from clock where n_days is not null group by all
     union all
-    select unit_key, month_start_on, step_code, 'business', n_business_days, state in ('in_target', 'late', 'done'), count(*)
+    select unit_key, month_start_on, {{ series_of | format('step_code') }} + 1, n_business_days,
+        count(*) filter (state in ('in_target', 'late', 'done')), count(*)
     from clock where n_business_days is not null group by all
 ),
 
-windowed as (
-    {{ sums_per_window('binned', ['step_code', 'day_kind', 'n_days', 'is_done'], ['n']) }}
-),
-
 by_day as (
-    select entity_number, period_grain, end_month, step_code, day_kind, n_days,
-        coalesce(sum(n) filter (is_done), 0) as n_done, sum(n) as n_all
-    from windowed group by all
+    {{ sums_per_window('binned', ['series', 'n_days'], ['n_done', 'n_all']) }}
 ),
 
 ranked as (
     select
         *,
-        sum(n_done) over series as total_done,
-        sum(n_done) over (series order by n_days) as done_so_far,
-        sum(n_all) over (series order by n_days desc) as at_risk
+        sum(n_done) over one_series as total_done,
+        sum(n_done) over (one_series order by n_days) as done_so_far,
+        sum(n_all) over one_series - sum(n_all) over (one_series order by n_days) + n_all as at_risk
     from by_day
-    window series as (partition by entity_number, period_grain, end_month, step_code, day_kind)
+    window one_series as (partition by entity_number, period_grain, end_month, series)
 ),
 
 survived as (
-    select *, product(1 - n_done::double / at_risk) over (series order by n_days) as survival
+    select *, product(1 - n_done::double / at_risk) over (
+        partition by entity_number, period_grain, end_month, series order by n_days
+    ) as survival
     from ranked
-    window series as (partition by entity_number, period_grain, end_month, step_code, day_kind)
 ),
 
 quantile as (
     select
-        entity_number, period_grain, end_month, step_code, day_kind,
+        entity_number, period_grain, end_month, series,
         sum(n_done * n_days)::double / nullif(any_value(total_done), 0) as mean_days,
         {%- for name, p in [('median', '0.5'), ('p90', '0.9')] %}
         {%- set at = p ~ '::double * (total_done - 1)' %}
@@ -109,8 +107,8 @@ from total as t
 inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
 left join quantile as c
     on c.entity_number = t.entity_number and c.period_grain = t.period_grain and c.end_month = t.end_month
-    and c.step_code = t.step_code and c.day_kind = 'calendar'
+    and c.series = {{ series_of | format('t.step_code') }}
 left join quantile as b
     on b.entity_number = t.entity_number and b.period_grain = t.period_grain and b.end_month = t.end_month
-    and b.step_code = t.step_code and b.day_kind = 'business'
+    and b.series = {{ series_of | format('t.step_code') }} + 1
 cross join {{ complaint_as_of() }} as o
