@@ -84,6 +84,7 @@ class Format(Strict):
     month_formats: list[str] = Field(default_factory=list)
     record: str | None = None
     header: str | None = None
+    header_lists: list[str] = Field(default_factory=list)  # blocks of the header that repeat: their texts come parted by |
     responses: Responses | None = None
     fields: dict[str, tuple[int, int]] = Field(default_factory=dict)
     record_length: int | None = Field(default=None, ge=1)

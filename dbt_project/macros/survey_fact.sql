@@ -1,4 +1,4 @@
-{# The survey fact of one instrument family: newest versions, placed in our units, answers cleaned.
+{# The survey fact of one instrument family: newest versions, each survey of one feed only, placed in our units, answers cleaned.
 
    Rules (surveys.md sections 1, 6 and 8): the instrument follows the discharge date; an answer to an item that
    the instrument lacks becomes null; the screener is believed over its dependants where the instrument's cleaning
@@ -13,7 +13,13 @@ with delivered as (
 {%- for feed in feeds_of_kind('survey', family) %}
     select s.feed, s.delivery_id, s.row_number, {{ prefixed('s', kind_columns().survey.keys() | list + items | map(attribute='item_code') | list) }}
     from {{ ref('stg_' ~ feed) }} as s
+    {%- if feeds_of_kind('survey', family) | length > 1 %}
+    left join {{ ref('same_survey') }} as same
+        on same.family = '{{ family }}' and same.feed = '{{ feed }}' and same.delivery_id = s.delivery_id and same.row_number = s.row_number
+    {{ without_superseded(feed, 's') }} and same.feed is null
+    {%- else %}
     {{ without_superseded(feed, 's') }}
+    {%- endif %}
     {{ 'union all' if not loop.last }}
 {%- else %}
     select *{% for item in items %}, cast(null as tinyint) as {{ item.item_code }}{% endfor %}

@@ -45,7 +45,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     prefix = f"{fmt.header}/" if fmt.header else None
     in_header = [name for name in feed.source_names if prefix and name.startswith(prefix)]
     in_record = [name for name in feed.source_names if name not in in_header]
-    header = HeaderPlan([name.removeprefix(prefix) for name in in_header]) if prefix else None
+    header = HeaderPlan([name.removeprefix(prefix) for name in in_header], fmt.header_lists) if prefix else None
     plan = ResponsePlan(in_record, fmt.responses) if fmt.responses else Plan(in_record)
     with path.open("rb") as handle, Spool(in_record) as spool:
         outside = _read(Bounded(handle, fmt.record), fmt.record, fmt.header, plan, header, spool)

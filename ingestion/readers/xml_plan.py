@@ -6,6 +6,7 @@ Does not belong here: reading the file (xml.py).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ingestion.readers import Refused
@@ -24,7 +25,7 @@ def local_name(tag: str) -> str:
 class _Node(dict):
     """One element below the record: raw tag -> node of the child, filled in as tags are met."""
 
-    __slots__ = ("children", "column", "is_block", "n", "path", "plan", "present", "record")
+    __slots__ = ("children", "column", "is_block", "is_list", "n", "path", "plan", "present", "record")
 
     def __init__(self, plan: Plan, path: str) -> None:
         super().__init__()
@@ -33,6 +34,7 @@ class _Node(dict):
         self.column: int | None = None  # where its text goes
         self.present: int | None = None  # where it says that it was there
         self.is_block = False  # declared elements lie below it
+        self.is_list = False  # it may occur several times; its texts stand in one column, parted by |
         self.n = 0  # how often it was met; for blocks: with anything in it
         self.record = 0  # the last record it was met in, kept for blocks
 
@@ -49,14 +51,16 @@ class _Node(dict):
     def child(self, name: str) -> _Node:
         """The declared child of that name, made on first use."""
         path = f"{self.path}/{name}" if self.path else name
-        return self.children.setdefault(name, _Node(self.plan, path))
+        node = self.children.setdefault(name, _Node(self.plan, path))
+        node.is_list = self.is_list or path in self.plan.lists
+        return node
 
 
 class Plan:
     """Declared paths below one element, such as `administration/patient-id` or `patientresponse/@present`."""
 
-    def __init__(self, paths: list[str]) -> None:
-        self.paths = paths
+    def __init__(self, paths: list[str], lists: Collection[str] = ()) -> None:
+        self.paths, self.lists = paths, frozenset(lists)
         self.n_records = 0
         self.others = _Node(self, "(other names)")
         self._undeclared = [self.others]
@@ -116,14 +120,16 @@ class Plan:
             column = below.column
             if column is not None:
                 text = child.text
-                if row[column] is not None:
+                if below.is_list:
+                    row[column] = (text or "") if row[column] is None else f"{row[column]}|{text or ''}"
+                elif row[column] is not None:
                     problem = "repeated_element"
                 else:
                     row[column] = text or ""
                 if text or not len(child):
                     continue
             elif below.is_block:
-                if below.record == self.n_records:
+                if below.record == self.n_records and not below.is_list:
                     problem = "repeated_element"
                 below.record = self.n_records
                 below.n += len(child) > 0

@@ -148,7 +148,11 @@ def _rows(con: DuckDBPyConnection, names: dict[str, str], n_shown: int | None) -
     con.execute(f"create temp table shown as select e.*, d.sha256, d.delivery_order from evidence as e join delivery as d using (delivery_id) "
                 f"order by {_SORTED}" + (f" limit {int(n_shown)}" if n_shown is not None else ""))
     older: dict[tuple, list[dict[str, Any]]] = {}
-    for one in dicts(con, "select s.* from built.core.superseded_row as s semi join shown as e on e.delivery_id = s.superseded_by_delivery_id "
+    # A survey that another feed delivered too stands behind the one that counts.
+    same = " union all select counted_feed, delivery_id, row_number, rule, counted_delivery_id, counted_row_number from built.core.same_survey" if con.execute(
+        "select count(*) from duckdb_tables() where database_name = 'built' and table_name = 'same_survey'").fetchone()[0] else ""
+    for one in dicts(con, "select s.* from (select feed, delivery_id, row_number, rule, superseded_by_delivery_id, superseded_by_row_number "
+                          f"from built.core.superseded_row{same}) as s semi join shown as e on e.delivery_id = s.superseded_by_delivery_id "
                            "and e.row_number = s.superseded_by_row_number and e.feed = s.feed join delivery as d on d.delivery_id = s.delivery_id "
                            "order by d.delivery_order, s.row_number"):
         older.setdefault((one["superseded_by_delivery_id"], one["superseded_by_row_number"]), []).append(one)

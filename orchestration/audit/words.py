@@ -49,6 +49,8 @@ RULES = {
     "NOT_REPORTED": "the count was not reported",
     "OTHER_FEED_PREFERRED": "another feed with a higher priority has the same place, class and month",
     "NEWER_VERSION": "the same business key came again in a newer delivery or a later row",
+    "SAME_PATIENT": "another feed delivered the survey of this patient, facility and day too; that one counts",
+    "SAME_NUMBER": "another feed delivered the survey of this number, facility and day too; that one counts",
     "SCOPE_REPLACED": "a newer delivery holds everything of its scope",
 }
 

@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from ingestion.keys import load_keys
 from ingestion.landing import delivery_order
+from ingestion.nearest_feed import nearest_feeds
 from ingestion.row_rules import reason
 from ingestion.sources import SourceFile
 from ingestion.sql import literal
@@ -58,7 +60,8 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
 def _choose(feeds: dict[str, Feed], file: Path, name: str | None) -> Feed:
     if name is not None:
         if name not in feeds:
-            raise click.BadParameter(f"there is no feed '{name}'; there are {', '.join(feeds)}", param_hint="--feed")
+            near = get_close_matches(name, feeds, n=3, cutoff=0.4)
+            raise click.BadParameter(f"there is no feed '{name}'; " + (f"did you mean {' or '.join(near)}?" if near else "`pxw status` lists them"), param_hint="--feed")
         return feeds[name]
     path = file.absolute()
     # Globs speak of paths below an inbox, which is not known here: try the name with ever more folders before it.
@@ -68,7 +71,18 @@ def _choose(feeds: dict[str, Feed], file: Path, name: str | None) -> Feed:
             return owners[0]
         if owners:
             raise click.UsageError(f"{file.name} matches {' and '.join(f.feed for f in owners)}; name one with --feed")
-    raise click.UsageError(f"{file.name} matches no feed; name one with --feed ({', '.join(feeds)})")
+    raise click.UsageError(_no_feed(feeds, file))
+
+
+def _no_feed(feeds: dict[str, Feed], file: Path) -> str:
+    """A file whose name no feed takes: what it was probably meant for and what to call it."""
+    near = nearest_feeds(file, feeds.values())
+    if not near:
+        return (f"{file.name} matches no feed by its name, and no feed knows its columns. Name a feed with --feed (`pxw status` lists them), "
+                "or write one: docs/add_a_feed.md")
+    told = [f"  {one.feed.feed} ({one.n_found} of its {one.n_declared} columns are in the file; its files are called {one.names})" for one in near]
+    return "\n".join([f"{file.name} matches no feed by its name. Nearest by what is in it:", *told,
+                      f"try `pxw check {file.name} --feed {near[0].feed.feed}`; a run takes the file once it is called so; another layout: docs/add_a_feed.md"])
 
 
 def _as_source(file: Path) -> SourceFile:

@@ -120,3 +120,5 @@ def _list_unplaced(left: list[tuple[str, list[str]]], *, err: bool = False) -> N
         click.echo(f"not taken  {path}: matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds", err=err)
     if len(left) > _SHOWN_UNPLACED:
         click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that were not taken: pxw status", err=err)
+    if any(not owners for _, owners in left):
+        click.echo("a feed takes files by their names: `pxw check FILE` says which feed a file fits and what it must be called", err=err)

@@ -99,6 +99,30 @@ def test_a_wrong_header_holds_the_file(tmp_path, pattern, to, words):
     assert not verdict.is_ok and any(words in failure.message for failure in verdict.failures), verdict.failures
 
 
+def stratified(eligible: tuple[int, int], sizes: tuple[int, int], patient: str = "B", in_one_block: bool = False) -> str:
+    """The good file as a stratified sample of strata A and B, every patient in `patient`."""
+    text = FILE.read_text().replace("<sample-type>1<", "<sample-type>3<", 1)
+    parts = [f"<strata-name>{name}</strata-name><dsrs-eligible>{n}</dsrs-eligible><dsrs-samplesize>{size}</dsrs-samplesize>"
+             for name, n, size in zip("AB", eligible, sizes, strict=True)]  # fmt: skip
+    block = f"<dsrs-strata>{''.join(parts)}</dsrs-strata>" if in_one_block else "".join(f"<dsrs-strata>{part}</dsrs-strata>" for part in parts)
+    text = text.replace("</sample-type>", f"</sample-type>{block}", 1)
+    return re.sub(r"(<administration>)", rf"\1<strata-name>{patient}</strata-name>", text)
+
+
+def test_strata_must_be_named_and_add_up(tmp_path):
+    n_eligible, n_sampled = (int(re.search(rf"<{name}>(\d+)<", FILE.read_text())[1]) for name in ("number-eligible-discharge", "sample-size"))
+    right = ((10, n_eligible - 10), (1, n_sampled - 1))
+    for number, in_one_block in enumerate((False, True)):
+        (folder := tmp_path / f"right{number}").mkdir()
+        assert judged(stratified(*right, in_one_block=in_one_block), folder).is_ok
+    wrong = {"stratum is not among": stratified(*right, patient="C"), "do not add up": stratified((10, n_eligible - 11), right[1]),
+             "to its eligible discharges and its sample size": stratified(right[0], (1, n_sampled))}  # fmt: skip
+    for number, (words, text) in enumerate(wrong.items()):
+        (folder := tmp_path / f"wrong{number}").mkdir()
+        failures = judged(text, folder).failures
+        assert len(failures) == 1 and words in failures[0].message, failures
+
+
 def test_two_hospitals_in_a_file_hold_it(tmp_path):
     verdict = judged(changed(r"<provider-id>\w+<", "<provider-id>990099<", record=0), tmp_path)
     assert any("one hospital per file" in failure.message for failure in verdict.failures)

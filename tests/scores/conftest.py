@@ -32,10 +32,12 @@ ORG = [("HOSP-A", "4W", "F1", "4W", "Medicine"), ("HOSP-A", "ONC", "F1", "ONC", 
 def feeds() -> list[Feed]:
     """One survey feed per family, the organisation."""
     found = [
-        feed(f"{family}_survey", "survey", SURVEY, constants={"program_code": program}, business_key=["survey_id"],
+        feed(f"{family}_survey", "survey", [*SURVEY, "patient_id"] if family == "review" else SURVEY, constants={"program_code": program}, business_key=["survey_id"],
              items={"family": family, "generations": [{"id": "any", "columns": {}}]})
         for family, program in FAMILIES.items()
     ]  # fmt: skip
+    found.append(feed("review_copy", "survey", [*SURVEY, "patient_id"], constants={"program_code": "REVIEW"}, business_key=["survey_id"], priority=-1,
+                      items={"family": "review", "generations": [{"id": "any", "columns": {}}]}))  # fmt: skip
     benchmark = [name for name in KINDS["benchmark"]]
     return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["public_measure_id", "edition", "position"]),
             feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id"]),
@@ -145,7 +147,14 @@ def _vendor(given: Input) -> None:
     given.delivery("pg_survey", "2025-03-05", rows)
     given.delivery("nps_survey", "2025-03-05", [survey("nps", n, "2025-02-03", nps_recommend=a) for n, a in enumerate([10, 9, 9, 8, 7, 6, 0, -1])])
     given.delivery("fft_survey", "2025-03-05", [survey("fft", n, "2025-02-03", fft_experience=a) for n, a in enumerate([1, 1, 2, 2, 3, 5, 6])])
-    given.delivery("review_survey", "2025-03-05", [survey("review", n, "2025-02-03", review_rating=a) for n, a in enumerate([5, 4, 1])])
+    given.delivery("review_survey", "2025-03-05", [survey("review", n, "2025-02-03", review_rating=a, patient_id=p) for n, (a, p) in enumerate([(5, None), (4, "p1"), (1, "p2")])]
+                   + [survey("review", n, "2025-01-03", review_rating=3, patient_id="p3") for n in (7,)])
+    given.delivery("review_copy", "2025-03-06", [
+        survey("review", 0, "2025-02-03", review_rating=1),  # the same number, and nobody names a patient
+        survey("review", 99, "2025-02-03", review_rating=1, patient_id="p1"),  # the same patient under another number
+        survey("review", 7, "2025-01-03", review_rating=3, patient_id="p9"),  # the same number of another patient
+        survey("review", 5, "2025-01-03", code="HOSP-Z", review_rating=3),  # nobody knows where
+    ])
 
 
 def _published(given: Input) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from methods.stars import measure_stars, summary_star
+from methods.stars import measure_stars, patient_experience_group_score, summary_star
 from tests.dbt.warehouse import Warehouse
 
 COMPOSITES = ("nurse_communication", "doctor_communication", "responsiveness", "medicines", "discharge_information", "care_transition")
@@ -16,7 +16,7 @@ SINGLES = ("cleanliness", "quietness", "overall_rating", "recommend")
 @pytest.fixture(scope="module")
 def stars(scores: Warehouse) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Rows by facility, first day and measure without its prefix."""
-    rows = scores.rows("select * from marts.star_rating")
+    rows = scores.rows("select * from marts.star_rating where star_kind <> 'pe_group'")
     found = {(row["facility_id"], str(row["period_start_on"]), (row["measure_name"] or "hcahps_summary").removeprefix("hcahps_")): row for row in rows}
     assert len(found) == len(rows)
     return found
@@ -63,3 +63,14 @@ def test_every_row_without_a_star_says_why(stars: dict) -> None:
     assert (between["edition"], between["reason"]) == ("2024", "DEFINITION_CHANGED")
     early = [row for (_, start, _), row in stars.items() if start < "2024-01-01"]
     assert early and {row["reason"] for row in early} == {"WINDOW_INCOMPLETE"} and {row["edition"] for row in early} == {None}
+
+
+def test_the_group_score_is_the_function_over_our_facilities(scores: Warehouse, stars: dict) -> None:
+    rows = {row["facility_id"]: row for row in scores.rows("select * from marts.star_rating where star_kind = 'pe_group' and period_start_on = '2024-01-01'")}
+    parts = [[stars[facility, "2024-01-01", name]["star"] for name in COMPOSITES] + [
+        (stars[facility, "2024-01-01", one]["star"] + stars[facility, "2024-01-01", other]["star"]) / 2 for one, other in (SINGLES[:2], SINGLES[2:])]
+        for facility in ("F1", "F2")]  # fmt: skip
+    expected = patient_experience_group_score(parts)
+    assert [rows[facility]["group_score"] for facility in ("F1", "F2")] == pytest.approx(list(expected), abs=1e-12) and abs(expected[0]) > 0.5
+    assert (rows["F3"]["group_score"], rows["F3"]["reason"], rows["F1"]["star"], rows["F1"]["reason"]) == (None, "BELOW_MINIMUM", None, None)
+    assert rows["F1"]["standing"] == "product-defined"

@@ -1,6 +1,6 @@
 -- Rows of every delivery by what became of them. Totals stand under rule '(all)'; rows by rule do not add up to them,
 -- a row can break two rules. Good rows of a held delivery are not accepted, they wait: outcome held.
--- rows delivered = accepted + quarantined + held is tested.
+-- rows delivered = accepted + quarantined + held is tested. Surveys that another feed delivered too are accepted and counted there.
 with told as (
     select delivery_id, outcome, '(all)' as rule, '(all)' as column_name, n_rows
     from (
@@ -12,6 +12,9 @@ with told as (
     select delivery_id, outcome, rule, column_name, n_rows
     from {{ ref('delivery_rows') }}
     where rule <> '(all)'
+    union all
+    select delivery_id, 'counted_elsewhere', rule, '(row)', count(distinct row_number)
+    from {{ ref('same_survey') }} group by delivery_id, rule
 )
 
 select

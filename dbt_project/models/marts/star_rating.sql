@@ -1,5 +1,5 @@
 -- Stars of each facility and four quarters, by cut points that a site brings (feed star_cut_points): one star per measure
--- from its rounded linear mean, and the summary star. Means are adjusted where published coefficients are delivered for them
+-- from its rounded linear mean, the summary star, and the group score of the Overall Star Rating. Means are adjusted where published coefficients are delivered for them
 -- (adjustment says so); else raw, a guide and not the stars of CMS.
 with cut_point as (
     {{ current_rows('star_cut_point', ['edition', 'measure_name', 'star', 'lower_bound', 'valid_from_on', 'standing']) }}
@@ -92,17 +92,42 @@ summary as (
         list_min(list_concat(list({{ standing_place('standing') }}),
             list({{ standing_place('cut_standing') }}))) as standing_rank
     from part group by all
+),
+
+-- Patient-experience group score as methods.stars: each part standardised over the facilities that have it, the mean of what a
+-- facility has, standardised again. The facilities are ours, those of CMS all hospitals.
+part_place as (
+    select *, {{ standardised('star', 'instrument_family, period_start_on, part') }} as z from part
+),
+
+group_score as (
+    select instrument_family, facility_id, period_start_on, period_end_on,
+        count(mean_z) over (partition by instrument_family, period_start_on) as n_facilities,
+        {{ standardised('mean_z', 'instrument_family, period_start_on') }} as score
+    from (
+        select instrument_family, facility_id, period_start_on, period_end_on, avg(z) as mean_z from part_place group by all
+    ) as facility
 )
 
 select
     instrument_family || ':' || measure_name || ':' || period_start_on || ':' || facility_id as star_key,
     'measure' as star_kind, instrument_family, measure_name, label, facility_id, period_start_on, period_end_on, score_key,
     edition, linear_mean, rounded_mean, bounds[1] as star_2_from, bounds[2] as star_3_from, bounds[3] as star_4_from, bounds[4] as star_5_from,
-    n_complete, star, reason, adjustment, standing
+    n_complete, star, null::double as group_score, reason, adjustment, standing
 from starred
 union all
 select
     instrument_family || ':summary:' || period_start_on || ':' || facility_id, 'summary', instrument_family, null, 'Summary star', facility_id, period_start_on, period_end_on, null,
     edition, null, null, null, null, null, null,
-    n_complete, star, reason, adjustment, case when star is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[standing_rank] end
+    n_complete, star, null, reason, adjustment, case when star is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[standing_rank] end
 from summary
+union all
+select
+    s.instrument_family || ':pe_group:' || s.period_start_on || ':' || s.facility_id, 'pe_group', s.instrument_family, null,
+    'Patient-experience group score among our facilities', s.facility_id, s.period_start_on, s.period_end_on, null,
+    s.edition, null, null, null, null, null, null,
+    s.n_complete, null, g.score,
+    case when g.score is not null then null when g.n_facilities = 1 then 'ONE_FACILITY' else coalesce(s.reason, 'MEASURE_WITHOUT_STAR') end,
+    s.adjustment, case when g.score is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[least(s.standing_rank, 2)] end
+from summary as s
+inner join group_score as g using (instrument_family, facility_id, period_start_on)

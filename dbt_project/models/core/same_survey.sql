@@ -1,0 +1,70 @@
+-- Surveys that two feeds delivered: the same questionnaire, facility and discharge date, and the same patient or, where a feed names
+-- no patient, the same survey number. One feed counts, by its priority, then by the newer delivery; the rows of the others are
+-- listed here and left out of the facts. Numbers of two vendors that differ cannot be told to be the same.
+{%- set families = [] %}
+{%- for family in survey_families() if feeds_of_kind('survey', family) | length > 1 %}{% do families.append(family) %}{% endfor %}
+{%- for family in families %}
+{{ 'with' if loop.first }} sharing_{{ family }} as (
+    -- Empty, and with it all that follows, while one feed alone brings surveys of the family.
+    select f.feed, max(f.priority) as priority, count(*) over () as n_feeds
+    from {{ source('warehouse', 'feed') }} as f
+    inner join {{ source('warehouse', 'delivery') }} as d on d.feed = f.feed and d.status = 'accepted'
+    where f.feed in ('{{ feeds_of_kind('survey', family) | join("', '") }}')
+    group by f.feed
+),
+
+given_{{ family }} as (
+    {%- for feed in feeds_of_kind('survey', family) %}
+    select s.feed, f.priority, s.delivery_id, s.row_number, s.survey_id, s.patient_id, s.facility_code, s.unit_code, s.discharge_on
+    from {{ ref('stg_' ~ feed) }} as s
+    inner join (select * from sharing_{{ family }} where n_feeds > 1) as f on f.feed = s.feed
+    {{ without_superseded(feed, 's') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+placed_{{ family }} as (
+    select g.feed, g.priority, g.delivery_id, g.row_number, g.survey_id, g.patient_id, g.discharge_on, u.facility_id
+    from given_{{ family }} as g
+    inner join {{ ref('unit_lookup') }} as u
+        on u.feed = g.feed and u.facility_code = coalesce(g.facility_code, '') and u.unit_code = coalesce(g.unit_code, '')
+        and g.discharge_on between u.valid_from_on and u.valid_to_on and u.facility_id <> 'unassigned'
+),
+
+keyed_{{ family }} as (
+    select *, 'SAME_PATIENT' as rule, patient_id as same_key from placed_{{ family }} where patient_id is not null
+    union all
+    select *, 'SAME_NUMBER', survey_id from placed_{{ family }}
+),
+
+same_{{ family }} as (
+    select facility_id, discharge_on, rule, same_key
+    from keyed_{{ family }}
+    group by facility_id, discharge_on, rule, same_key
+    having min(feed) <> max(feed) and (rule = 'SAME_PATIENT' or count(distinct patient_id) < 2)
+),
+
+ranked_{{ family }} as (
+    select
+        '{{ family }}' as family, k.feed, k.delivery_id, k.row_number, k.rule,
+        first_value(k.feed) over same as counted_feed,
+        first_value(k.delivery_id) over same as counted_delivery_id,
+        first_value(k.row_number) over same as counted_row_number
+    from keyed_{{ family }} as k
+    inner join same_{{ family }} as s
+        on s.facility_id = k.facility_id and s.discharge_on = k.discharge_on and s.rule = k.rule and s.same_key = k.same_key
+    inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = k.delivery_id
+    window same as (partition by k.facility_id, k.discharge_on, k.rule, k.same_key order by k.priority desc, d.delivery_order desc, k.feed, k.row_number)
+){{ ',' if not loop.last }}
+{%- endfor %}
+{% for family in families %}
+select family, feed, delivery_id, row_number, min(rule) as rule, min(counted_feed) as counted_feed,
+    min(counted_delivery_id) as counted_delivery_id, min(counted_row_number) as counted_row_number
+from ranked_{{ family }} where feed <> counted_feed
+group by family, feed, delivery_id, row_number
+{{ 'union all' if not loop.last }}
+{%- else %}
+select cast(null as varchar) as family, cast(null as varchar) as feed, cast(null as varchar) as delivery_id, cast(null as bigint) as row_number,
+    cast(null as varchar) as rule, cast(null as varchar) as counted_feed, cast(null as varchar) as counted_delivery_id, cast(null as bigint) as counted_row_number
+where 1 = 0
+{%- endfor %}

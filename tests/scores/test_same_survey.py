@@ -1,0 +1,23 @@
+"""A survey that two feeds deliver is counted once, and the row that is left out is listed with the one that counts."""
+
+from __future__ import annotations
+
+from tests.dbt.warehouse import Warehouse
+
+
+def test_a_survey_of_two_feeds_counts_once(scores: Warehouse) -> None:
+    found = scores.rows("select feed, row_number, rule, counted_feed, counted_row_number from core.same_survey order by row_number")
+    assert found == [
+        {"feed": "review_copy", "row_number": 1, "rule": "SAME_NUMBER", "counted_feed": "review_survey", "counted_row_number": 1},
+        {"feed": "review_copy", "row_number": 2, "rule": "SAME_PATIENT", "counted_feed": "review_survey", "counted_row_number": 2},
+    ]
+    counted = {row["month"]: row["n"] for row in scores.rows(
+        "select cast(month_start_on as varchar) as month, count(*) as n from core.fct_survey where family = 'review' group by month_start_on")}
+    assert counted == {"2025-02-01": 3, "2025-01-01": 3}
+    told = scores.rows("select rule, n_rows from marts.data_quality where outcome = 'counted_elsewhere' order by rule")
+    assert told == [{"rule": "SAME_NUMBER", "n_rows": 1}, {"rule": "SAME_PATIENT", "n_rows": 1}]
+
+
+def test_the_evidence_holds_the_counted_row_alone(scores: Warehouse) -> None:
+    rows = scores.rows("select feed, row_number from marts.kpi_evidence where kpi_id = 'review_stars_top_box' and month_start_on = '2025-02-01' and is_counted order by row_number")
+    assert [(row["feed"], row["row_number"]) for row in rows] == [("review_survey", n) for n in (1, 2, 3)]
