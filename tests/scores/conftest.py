@@ -153,7 +153,6 @@ def _vendor(given: Input) -> None:
         survey("review", 0, "2025-02-03", review_rating=1),  # the same number, and nobody names a patient
         survey("review", 99, "2025-02-03", review_rating=1, patient_id="p1"),  # the same patient under another number
         survey("review", 7, "2025-01-03", review_rating=3, patient_id="p9"),  # the same number of another patient
-        survey("review", 5, "2025-01-03", code="HOSP-Z", review_rating=3),  # nobody knows where
     ])
 
 
