@@ -155,7 +155,7 @@ def _own_weights(file: AnswersFile, scales: Scales, codebook: Codebook, faults: 
 
 def _of_score(file: AnswersFile, score: str, weights: Weights, common: dict) -> Measure:
     is_box = score in _BOXES
-    return Measure(
+    return Measure(**common | dict(
         measure_id=f"{file.measure}_{score}",
         score=score,
         label=f"{file.label}, {score.replace('_', ' ')}",
@@ -169,8 +169,7 @@ def _of_score(file: AnswersFile, score: str, weights: Weights, common: dict) -> 
         instrument_family=file.instrument,
         weights=weights,
         examples=tuple(Example(example.answers, example.values.get(score)) for example in file.example),
-        **common,
-    )
+    ))
 
 
 def _direction(score: str, direction: str) -> str:
@@ -184,13 +183,9 @@ def _of_own_weights(file: AnswersFile, weights: Weights, common: dict, faults: F
     values = {weight for by_answer in weights.values() for weight in by_answer.values()}
     if file.interval == "wilson" and (unit != "percent" or not values <= {0.0, 1.0} or scale_factor != 100.0):
         faults.add(("interval",), "a Wilson interval needs weights of 0 and 1, unit percent and scale_factor 100")
-    return Measure(
-        measure_id=file.measure,
-        score=None,
-        label=file.label,
+    return Measure(**common | dict(
         unit=unit,
         statistic="weighted_mean",
-        direction=file.direction,
         standing=file.standing.box,
         scale_factor=scale_factor,
         interval_method=file.interval or "none",
@@ -198,5 +193,4 @@ def _of_own_weights(file: AnswersFile, weights: Weights, common: dict, faults: F
         instrument_family=file.instrument,
         weights=weights,
         examples=tuple(Example(example.answers, example.value) for example in file.example),
-        **common,
-    )
+    ))

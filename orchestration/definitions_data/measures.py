@@ -70,10 +70,16 @@ def _load(path: Path, codebook: Codebook) -> list[Measure]:
 
 
 def _common(file: MeasureFile, path: Path) -> dict:
+    """What a measure has from its file whatever its source; measures of answers go by the score they make."""
     notes = [file.note] if file.note else []
     notes += [f"Trend break {item.start}: {item.note}" for item in file.breaks]
     return {
+        "measure_id": file.measure,
         "measure_name": file.measure,
+        "score": None,
+        "label": file.label,
+        "direction": file.direction,
+        "standing": file.standing,
         "version": file.version,
         "source": file.source,
         "note": " | ".join(notes) or None,

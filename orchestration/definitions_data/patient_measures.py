@@ -24,13 +24,8 @@ def of_patient_means(file: PatientMeansFile, common: dict, codebook: Codebook, f
                 faults.unknown(("example", number, "patients"), "item", item, items)
     return [
         Measure(
-            measure_id=file.measure,
-            score=None,
-            label=file.label,
             unit="points",
             statistic="mean_score",
-            direction=file.direction,
-            standing=file.standing,
             scale_factor=1.0,
             interval_method="none",
             denominator_rule="answering_patients",

@@ -29,13 +29,8 @@ def of_cases(file: CasesFile, common: dict, codebook: Codebook, faults: Faults) 
             faults.unknown(("example", "encounters", name), "encounter class", name, known)
     return [
         Measure(
-            measure_id=file.measure,
-            score=None,
-            label=file.label,
             unit="per_1000",
             statistic="rate",
-            direction=file.direction,
-            standing=file.standing,
             scale_factor=1000.0,
             interval_method="phe",
             denominator_rule="encounters",
@@ -63,13 +58,8 @@ def of_surveys(file: SurveysFile, common: dict, codebook: Codebook, faults: Faul
             faults.unknown(("example", "surveys", name), "disposition group", name, groups)
     return [
         Measure(
-            measure_id=file.measure,
-            score=None,
-            label=file.label,
             unit="percent",
             statistic="proportion",
-            direction=file.direction,
-            standing=file.standing,
             scale_factor=100.0,
             interval_method="wilson",
             denominator_rule="eligible_surveys",
@@ -91,13 +81,8 @@ def of_handled_cases(file: HandledCasesFile, common: dict, codebook: Codebook, f
     """
     return [
         Measure(
-            measure_id=file.measure,
-            score=None,
-            label=file.label,
             unit="percent",
             statistic="proportion",
-            direction=file.direction,
-            standing=file.standing,
             scale_factor=100.0,
             interval_method="wilson",
             denominator_rule="decided_cases" if file.cases == "all" else "decided_grievances",
@@ -125,13 +110,8 @@ def of_metrics(file: MetricsFile, common: dict, codebook: Codebook, faults: Faul
         faults.add(("unit",), "a rate is per 1,000; for another one give both 'unit' and 'scale_factor'")
     return [
         Measure(
-            measure_id=file.measure,
-            score=None,
-            label=file.label,
             unit=file.unit or unit or "",
             statistic=file.statistic,
-            direction=file.direction,
-            standing=file.standing,
             scale_factor=file.scale_factor or scale,
             interval_method=interval,
             denominator_rule="delivered",
