@@ -62,7 +62,7 @@ def bench(scale: str, folder: Path) -> None:
     for clock, label in (("wall", "wall"), ("cpu", "CPU")):
         parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds[clock].items())
         print(f"    {label}: {parts}; the rest is start-up and the closing table")
-    for line in proof.costs(home, environment, ours, seconds["wall"], folder):
+    for line in proof.costs(home, environment, ours, seconds, folder):
         print(line, flush=True)
     again = timed([sys.executable, "-m", "orchestration.cli", "run"], environment, folder / "again.log")
     _print("pxw run, nothing new", again)

@@ -34,21 +34,22 @@ def as_of(context: click.Context, day: datetime, by: str | None) -> None:
 
 @as_of.command("show")
 @click.argument("kpi")
-@click.option("--level", type=click.Choice(["enterprise", "facility", "service_line", "unit"]), default="facility", show_default=True)
+@click.option("--level", type=click.Choice(["enterprise", "facility", "service_line", "unit"]), help="Default: unit where one is named, else facility.")
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Default: the newest that was publishable.")
 @click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]))
 @click.option("--facility", help="Only this facility.")
 @click.option("--unit", help="Only this unit.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_context
-def show(context: click.Context, kpi: str, level: str, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
+def show(context: click.Context, kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
     """Print the values of KPI on the date, twice, and why they differ where they do."""
     from orchestration import pipeline
     from orchestration.audit.as_of import as_of as compare
     from orchestration.audit.as_of import build_as_of, way_of
     from orchestration.published import open_marts
-    from orchestration.commands.show import resolve_kpi, resolve_period
+    from orchestration.commands.show import level_of, resolve_kpi, resolve_period
 
+    level = level or level_of(unit)
     home, (on, wanted) = Home.from_env(), context.obj
     try:
         by, notes = way_of(home, on, wanted)

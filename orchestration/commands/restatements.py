@@ -61,25 +61,31 @@ def read(home: Home, since: date | None, kpi: str | None, *, is_all: bool) -> li
 
 
 @restatements.command("annotate")
-@click.argument("publication", type=int)
+@click.argument("publication")
 @click.option("--kpi", help="Only the restatements of this KPI. Default: all of the publication.")
 @click.option("--what-happened", required=True)
 @click.option("--how-found", required=True)
 @click.option("--corrective-action", required=True)
 @click.option("--facilities", required=True, metavar="F1,F2 | all", help="Facilities affected.")
-def annotate(publication: int, kpi: str | None, what_happened: str, how_found: str, corrective_action: str, facilities: str) -> None:
-    """Say what was behind the restatements of PUBLICATION (its number). Kept in the ledger; a later annotation replaces this one."""
+def annotate(publication: str, kpi: str | None, what_happened: str, how_found: str, corrective_action: str, facilities: str) -> None:
+    """Say what was behind the restatements of PUBLICATION (its number, or the id of its run). Kept in the ledger; a later annotation replaces this one."""
     home = Home.from_env()
-    known = [row["publication_number"] for row in read(home, None, kpi, is_all=True)]
-    if publication not in known:
-        listed = ", ".join(str(number) for number in sorted(set(known))) or "none"
-        raise click.ClickException(f"publication {publication} restated nothing{f' of {kpi}' if kpi else ''}; publications with restatements: {listed}")
+    number = _number(publication, {row["publication_number"]: row["run_id"] for row in read(home, None, kpi, is_all=True)}, kpi)
     texts = {"what_happened": what_happened, "how_found": how_found, "corrective_action": corrective_action}
     if empty := [name for name, text in texts.items() if not text.strip()]:
         raise click.UsageError(f"{empty[0].replace('_', ' ')} needs words; they are kept in the ledger and cannot be changed")
-    Ledger(home.ledger).append("annotation", publication=publication, kpi_id=kpi, user=getpass.getuser(), **texts,
+    Ledger(home.ledger).append("annotation", publication=number, kpi_id=kpi, user=getpass.getuser(), **texts,
                                facilities=[name.strip() for name in facilities.split(",") if name.strip()])
-    click.echo(f"noted for publication {publication}; the next `pxw run` publishes it in marts.restatement")
+    click.echo(f"noted for publication {number}; the next `pxw run` publishes it in marts.restatement")
+
+
+def _number(wanted: str, known: dict[int, str], kpi: str | None) -> int:
+    """The publication that is meant by its number or the beginning of its run id. Raises ClickException."""
+    found = [number for number, run_id in known.items() if wanted == str(number) or (len(wanted) >= 4 and run_id.startswith(wanted))]
+    if not found:
+        listed = ", ".join(f"{number} (run {run_id})" for number, run_id in sorted(known.items())) or "none"
+        raise click.ClickException(f"publication {wanted} restated nothing{f' of {kpi}' if kpi else ''}; publications with restatements: {listed}")
+    return max(found)  # the same inputs can be published twice: the newer one is meant
 
 
 def _print(rows: list[dict[str, Any]], since: datetime | None) -> None:

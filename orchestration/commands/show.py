@@ -24,8 +24,9 @@ _PLACES = {"enterprise": (), "facility": ("facility_id",), "service_line": ("fac
 _SHOWN = 12
 
 
-def show(home: Home, kpi: str, level: str, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> int:
+def show(home: Home, kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> int:
     """Print the rows; 0 when there are some, 1 when there are none. Raises UsageError for a question that cannot be meant."""
+    level = level or level_of(unit)
     try:
         with open_marts(home) as con:
             found = find(published_kpis(con), kpi)
@@ -44,6 +45,11 @@ def show(home: Home, kpi: str, level: str, period: str | None, window: str | Non
     else:
         click.echo(missing, err=True)
     return 0 if rows else 1
+
+
+def level_of(unit: str | None) -> str:
+    """The level that is meant when none is named."""
+    return "unit" if unit else "facility"
 
 
 def resolve_kpi(con: Any, kpi: str) -> str:

@@ -38,6 +38,7 @@ def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
         return
     print_troubles(console, read_catalogue(home, feeds))
     print_unmapped(console, home)
+    _print_restated(home, console)
     _print_places(home, console)
 
 
@@ -93,6 +94,19 @@ def _print_headlines(home: Home, console: Console) -> None:
         console.print("* not publishable, mostly too few answers; the reason stands in kpi_value.reason")
     if len(facilities) > _SHOWN_FACILITIES:
         console.print(f"... and {len(facilities) - _SHOWN_FACILITIES} more facilities: pxw show complaint_rate")
+
+
+def _print_restated(home: Home, console: Console) -> None:
+    """What the newest publication changed in values that had been published before."""
+    with open_marts(home) as con:
+        if not con.execute("select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'restatement'").fetchone()[0]:
+            return
+        counted = con.execute(
+            "select change_kind, count(*) from marts.restatement where run_id = ? and publication_number = (select max(publication_number) from marts.kpi_history) "
+            "group by 1 order by 1", [manifest(home).get("run_id")]).fetchall()
+    told = [f"{n:,} {kind}" for kind, n in counted if kind != "completed"]
+    if told:
+        console.print(f"[yellow]RESTATED[/] values that had been published: {', '.join(told)}; which, and why: pxw restatements")
 
 
 def _cell(value: float | None, low: float | None, high: float | None, is_publishable: bool, reason: str | None) -> str:

@@ -85,3 +85,11 @@ def export(file: Path) -> None:
 
     home = Home.from_env()
     click.echo(f"{write(home, file):,} entries in {file}; the chain holds")
+
+
+@ledger.command("view")
+def view() -> None:
+    """Print the SQL of a DuckDB view over the ledger as it lies there: pipe it into a session, then query `ledger`."""
+    from orchestration.audit.ledger_table import view_sql
+
+    click.echo(f"create or replace view ledger as {view_sql(Home.from_env()).strip()};")

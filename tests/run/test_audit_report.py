@@ -113,5 +113,9 @@ def test_the_ledger_tells_the_run_and_is_read_by_duckdb(sample_run: SampleRun, t
     assert kinds["run"] == kinds["publication"] == kinds["definitions"] == 1 and kinds["delivery"] > 80
     run = json.loads(duckdb.sql(f"select facts from '{tmp_path}/ledger.parquet' where kind = 'run'").fetchall()[0][0])
     assert run["is_ok"] and run["checks"]["pass"] >= 5 and len(run["lock_sha256"]) == 64 and run["n_deliveries"] > 80
+    with duckdb.connect() as con:
+        con.execute(run_pxw(sample_run.home, "ledger", "view").stdout)
+        assert dict(con.execute("select kind, count(*) from ledger group by kind").fetchall()) == kinds
+        assert con.execute("select count(distinct previous_sha256), max(entry) from ledger").fetchone() == (sum(kinds.values()),) * 2
     publication = json.loads(duckdb.sql(f"select facts from '{tmp_path}/ledger.parquet' where kind = 'publication'").fetchall()[0][0])
     assert publication["tables"]["kpi_value"]["n_rows"] == publication["n_changes"]["added"] > 1000

@@ -60,7 +60,7 @@ def test_show_names_what_it_prints(sample_run: SampleRun):
     (("complaints_rate",), "nearest: complaint_rate"),
     (("complaint_rate", "--facility", "F9"), "there is no facility 'F9'; there are F1 (North Harbor Hospital)"),
     (("complaint_rate", "--level", "enterprise", "--facility", "F1"), "the enterprise has no facility"),
-    (("complaint_rate", "--unit", "4W"), "add --level unit"),
+    (("complaint_rate", "--level", "facility", "--unit", "4W"), "add --level unit"),
     (("complaint_rate", "--period", "2026-Q2", "--window", "month"), "name a month such as 2026-06"),
     (("complaint_rate", "--period", "2026-02", "--window", "quarter"), "--period 2026-Q1"),
     (("hcahps_nurse_communication_linear_mean", "--level", "unit"), "has no level unit; it has enterprise, facility"),

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from uuid import UUID
 
+import duckdb
 import jsonschema
 import pytest
 
@@ -82,6 +83,28 @@ def test_a_missing_edge_is_found(lineage: Lineage):
     cut = Lineage(dict(lineage.parents), dict(lineage.described), dict(lineage.models))
     del cut.parents["core.measure_month", "numerator"]
     assert cut.missing(("marts.kpi_value", "value")) == [("core.measure_month", "numerator")]
+
+
+def test_every_column_of_a_step_in_python_says_what_it_is_made_of(sample_run: SampleRun, lineage: Lineage):
+    """No SQL tells it, so the step's file does; a column without it, or one that names a column that is not there, is a missing edge of a mart."""
+    manifest = json.loads((Home(sample_run.home).dbt / "target" / "manifest.json").read_text())
+    steps = [node for node in manifest["nodes"].values() if node.get("language") == "python"]
+    assert len(steps) >= 6
+    with duckdb.connect(str(sample_run.home / "build" / "px.duckdb"), read_only=True) as con:
+        built = {step["name"]: [row[0] for row in con.execute("select column_name from duckdb_columns() where schema_name = 'core' and table_name = ?", [step["name"]]).fetchall()]
+                 for step in steps}
+    found = set()
+    for step in steps:
+        dataset = f"core.{step['name']}"
+        assert built[step["name"]] and all(lineage.parents.get((dataset, column)) for column in built[step["name"]]), dataset
+        for column in built[step["name"]]:
+            cut = Lineage(lineage.parents | {(dataset, column): []}, lineage.described, lineage.models)
+            wrong = Lineage(lineage.parents | {(dataset, column): [("core.fct_survey", "no_such_column")]}, lineage.described, lineage.models)
+            marts = [one for one in lineage.described if one[0].startswith("marts.") and (dataset, column) in lineage.parents.get(one, ())]
+            for mart in marts[:1]:
+                assert (dataset, column) in cut.missing(mart) and ("core.fct_survey", "no_such_column") in wrong.missing(mart)
+                found.add(step["name"])
+    assert found == {step["name"] for step in steps}
 
 
 def test_a_facet_that_breaks_the_specification_is_refused(sample_run: SampleRun):
