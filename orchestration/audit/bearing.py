@@ -33,6 +33,8 @@ JUDGED_BY = {
     "complaint_scheme": ("REFERENCE_CHANGE", _OF_CASES), "complaint_link": ("REFERENCE_CHANGE", _OF_CASES),
     "complaint_coding": ("REFERENCE_CHANGE", _OF_CASES), "timeliness_rule": ("REFERENCE_CHANGE", ("complaint_clock",)),
 }
+# Kinds that are compared with KPIs, or scored beside them; no row of kpi_value rests on them.
+BEAR_ON_NO_KPI = frozenset({"benchmark", "score", "star_cut_point", "adjustment_coefficient", "initiative"})
 # Section of the settings -> beginnings of the facts it judges.
 SET_BY = {"encounters": ("fct_encounter", "case_tag")}
 SMALL_CELLS = "small_cells"

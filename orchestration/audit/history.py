@@ -116,7 +116,7 @@ def create_changes(con: DuckDBPyConnection, home: Home, entries: list[dict[str, 
 
 def _compare(con: DuckDBPyConnection) -> dict[str, int]:
     """Table `difference`: rows that were added, changed or removed since the last publication."""
-    doubles = ("value", "numerator", "denominator")
+    doubles = TRACKED[:3]
     same = " and ".join([*(f"(abs(v.{name} - k.{name}) <= {_NOISE} * greatest(1, abs(k.{name}))) is not false and (v.{name} is null) = (k.{name} is null)"
                            for name in doubles),
                          *(f"v.{name} is not distinct from k.{name}" for name in TRACKED if name not in doubles)])
@@ -196,8 +196,7 @@ def _publish(con: DuckDBPyConnection, name: str, parquet: Path, order: str) -> d
 def create_publications(con: DuckDBPyConnection, entries: list[dict[str, Any]]) -> None:
     """Table `publication`: number, run and moment."""
     con.execute("create temp table publication (publication_number integer, run_id varchar, published_at timestamp)")
-    rows = [(entry["publication"], entry["run_id"], moment(entry)) for entry in entries]
-    con.executemany("insert into publication values (?, ?, ?::timestamp)", rows)
+    con.executemany("insert into publication values (?, ?, ?::timestamp)", [(entry["publication"], entry["run_id"], moment(entry)) for entry in entries])
 
 
 def moment(entry: dict[str, Any]) -> str:

@@ -58,21 +58,23 @@ def readjusted(con: DuckDBPyConnection, settings: str, family: str, row: Mapping
     mine = row["facility_id"] if row["level"] == "facility" else f"{row['facility_id']}/{row['unit_id']}"
     if mine not in usable:
         return None
-    unadjusted, adjusted = {}, {}
     entities = sorted(usable)
     weights = {entity: _weights([means[item, entity].n for item in measure["items"]], study["k"]) for entity in entities}
     raw, corrected = {}, {}
     for item in measure["items"]:
-        betas = [coefficients.get((name, item)) or 0.0 for name in names]
-        answered = [entity for entity in entities if means[item, entity].n]
-        overall = [fmean(means[item, entity].adjusters[j] for entity in answered) for j in range(len(names))] if answered else []
-        for entity in answered:
-            own = means[item, entity]
-            raw[item, entity] = own.answer
-            corrected[item, entity] = own.answer - sum(beta * (x - mean) for beta, x, mean in zip(betas, own.adjusters, overall, strict=True))
+        answered = {entity: means[item, entity] for entity in entities if means[item, entity].n}
+        raw |= {(item, entity): own.answer for entity, own in answered.items()}
+        corrected |= _corrected(item, answered, [coefficients.get((name, item)) or 0.0 for name in names])
     unadjusted, adjusted = (_composite(scores, measure["items"], entities, weights) for scores in (raw, corrected))
     moved = fmean(unadjusted.values()) - fmean(adjusted.values())
     return Readjusted(adjusted[mine] + moved if len(entities) > 1 else None, unadjusted[mine], usable[mine], len(entities))
+
+
+def _corrected(item: str, answered: Mapping[str, _Means], betas: Sequence[float]) -> dict[tuple[str, str], float]:
+    """Mean answer of every entity less what its adjusters, as far as they differ from the mean over the entities, explain."""
+    overall = [fmean(own.adjusters[j] for own in answered.values()) for j in range(len(betas))] if answered else []
+    return {(item, entity): own.answer - sum(beta * (x - mean) for beta, x, mean in zip(betas, own.adjusters, overall, strict=True))
+            for entity, own in answered.items()}
 
 
 def _weights(n: Sequence[int], k: float) -> list[float]:

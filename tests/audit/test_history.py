@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.kinds import KINDS
 from ingestion.ledger import Ledger
-from orchestration.audit import kept
+from orchestration.audit import bearing, kept
 from orchestration.audit.history import history_folder, publications
 from orchestration.settings import Settings, SmallCells
 from tests.audit.small import KPI, World, first_world
@@ -27,6 +28,15 @@ def world(tmp_path: Path) -> World:
 def changed(world: World, publication: int) -> dict[str, tuple[str, str]]:
     """kpi_key -> (kind, cause) of one publication."""
     return {row["kpi_key"]: (row["change_kind"], row["cause"]) for row in world.restatements() if row["publication_number"] == publication}
+
+
+def test_every_kind_of_delivery_has_its_bearing():
+    """A new kind must say what it fills or judges, or that no KPI rests on it."""
+    filling = set().union(*bearing.FILLED_BY.values())
+    assert filling | set(bearing.JUDGED_BY) | bearing.BEAR_ON_NO_KPI == set(KINDS)
+    assert not bearing.BEAR_ON_NO_KPI & (filling | set(bearing.JUDGED_BY))
+    facts = [fact for kinds in bearing.FACTS_OF.values() for fact in kinds]
+    assert all(bearing.kinds_filling([fact.format(family="hcahps")]) for fact in facts)
 
 
 def test_the_first_publication_restates_nothing_and_starts_every_history(world: World):

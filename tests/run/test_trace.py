@@ -62,6 +62,15 @@ def test_the_cut_evidence_is_the_view_itself(sample_run: SampleRun):
         assert whole and Counter(fast) == Counter(whole), kpi_id
 
 
+def test_a_home_that_was_moved_reads_its_own_files(sample_run: SampleRun, tmp_path: Path):
+    """Stored views name the place of the build; what a trace reads is where the home is now."""
+    shutil.copytree(sample_run.home / "build", tmp_path / "home" / "build")
+    with open_build(Home(tmp_path / "home")) as con:
+        cut_evidence(con, Home(tmp_path / "home"), Cut("complaint_rate", "complaints_per_1000_encounters", "cases", None, ("F1/4W",), date(2026, 1, 1), date(2026, 3, 1)))
+        views = " ".join(row[0] for row in con.execute("select sql from duckdb_views() where database_name = 'px' and not internal").fetchall())
+    assert f"{tmp_path}/home/build/input/definitions/" in views and str(sample_run.home) not in views
+
+
 def test_wrong_evidence_is_said_to_be_different(sample_run: SampleRun):
     row = rows_of(sample_run, "kpi_id = 'complaint_rate' and level = 'facility' and value > 0 order by kpi_key limit 1")[0]
     traced = trace_row(Home(sample_run.home), row | {"value": row["value"] * 1.001, "numerator": row["numerator"] + 1}, 5)
