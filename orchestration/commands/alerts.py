@@ -28,7 +28,7 @@ _SHOWN = 10     # of one kind and facility, unless --all
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(tuple(_WORDS)), help="Only these; may be repeated.")
 @click.option("--facility", help="Only what is about this facility, id or name.")
 @click.option("--unit", help="Only what is about this unit of it, id or name.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what was first seen on this day or later.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only what was first seen on this day or later.")
 @click.option("--all", "is_all", is_flag=True, help=f"Every line; otherwise the newest {_SHOWN} of a kind and facility.")
 @click.option("--test", "is_test", is_flag=True, help="Send a test message to every receiver of the settings; changes nothing.")
 @click.option("--send", "is_send", is_flag=True, help="Send now what the receivers have not got, as a run does at its end.")

@@ -6,7 +6,11 @@ Belongs here: what is an alert. Does not belong here: sending (tests/orchestrati
 from __future__ import annotations
 
 import hashlib
+from datetime import date, timedelta
 
+import duckdb
+
+from orchestration import alert_rows
 from tests.dbt.warehouse import Warehouse
 
 
@@ -31,6 +35,26 @@ def test_ids_follow_from_kind_subject_and_first_date(warehouse: Warehouse) -> No
         assert row["subject_id"] == subject
         assert row["alert_id"] == hashlib.md5(f"{subject}|{row['first_seen_on']}".encode()).hexdigest()[:16]
         assert row["first_seen_on"] is not None
+
+
+def test_feeds_that_are_late_by_the_clock_have_the_ids_and_words_of_the_mart(warehouse: Warehouse) -> None:
+    due = {row["feed"]: row for row in warehouse.rows("select * from marts.feed_status where late_after_on is not null")}
+    newest = warehouse.row("select max(last_delivered_at)::date as newest from marts.feed_status")["newest"]
+    columns = alert_rows.COLUMNS
+
+    def late(today: date) -> list[dict]:
+        with duckdb.connect(str(warehouse.file), read_only=True) as con:
+            return [dict(zip(columns, row, strict=True)) for row in sorted(alert_rows._late(con, today))]
+
+    assert late(newest) == warehouse.rows(f"select {', '.join(columns)} from marts.alert where alert_kind = 'feed_late' order by alert_id")
+    everybody = late(date(2030, 1, 1))
+    assert {row["feed"] for row in everybody} == set(due) and len(due) > 1
+    for row in everybody:
+        told = due[row["feed"]]
+        subject = hashlib.md5(f"feed_late|{row['feed']} {told['late_after_on']}".encode()).hexdigest()
+        assert (row["subject_id"], row["first_seen_on"]) == (subject, told["late_after_on"] + timedelta(1))
+        assert row["alert_id"] == hashlib.md5(f"{subject}|{row['first_seen_on']}".encode()).hexdigest()[:16]
+        assert str(told["next_due_on"]) in row["message"]
 
 
 def test_messages_hold_no_codes_cases_or_texts(warehouse: Warehouse) -> None:
