@@ -32,9 +32,10 @@ test-heavy: $(READY)   ## tests that make whole runs: rebuilds, orders of arriva
 test-scale: $(READY)   ## tests on large data
 	@$(BIN)/python -m pytest -m scale
 
-bench: $(READY)  ## the whole run, and the charts of a large group, against plain DuckDB scripts: same input, same machine
+bench: $(READY)  ## the whole run, the charts and the case mix of a large group, against plain scripts: same input, same machine
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.trends
+	@$(BIN)/python -m bench.scores
 
 ui: $(READY)     ## the Dagster page on the warehouse of `make run`
 	@$(BIN)/pxw ui

@@ -173,7 +173,7 @@ def _published(given: Input) -> None:
     scores = [("P1", "2025", 84.75), ("P2", "2025", 77.0), ("P3", "2025", 90.0), ("P4", "2019", 60.0), ("P5", "2024", 80.0), ("P6", "2025", None)]
     given.delivery("ssm", "2025-06-15", [
         {"score_source": "vendor", "entity_code": code, "entity_level": "practice", "public_measure_id": "CAHPS_1", "edition": edition,
-         "period_start_on": day(f"{edition}-01-01"), "value": value, "value_reason": None if value else "TOO_FEW"} for code, edition, value in scores])
+         "period_start_on": day(f"{edition}-01-01"), "value": value, "n_answers": 5 if code == "P2" else 120, "value_reason": None if value else "TOO_FEW"} for code, edition, value in scores])
 
 
 def _cut_points(given: Input) -> None:

@@ -6,8 +6,11 @@ import csv
 import math
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.dbt_render import PROJECT_DIR
+from orchestration.small_cells import declared, suppress
 from tests.dbt.warehouse import Warehouse
 
 
@@ -107,3 +110,12 @@ def test_a_misspelt_name_in_a_reference_file_is_told_with_the_way_out(scores: Wa
     nearest = {key[2]: way_out.split(";")[0].split(": ")[1] for key, (_, _, way_out) in found.items()}
     assert nearest == {"hcahps_clenliness": "hcahps_cleanliness", "hcahps_medicine": "hcahps_medicines", "educaton": "education",
                        "hcahps_overall_rating_lineer_mean": "hcahps_overall_rating_linear_mean"}
+
+
+def test_a_vendor_score_of_few_people_is_hidden_where_small_cells_are(scores: Warehouse) -> None:
+    with duckdb.connect() as con:
+        con.execute(f"attach '{scores.file}' as build (read_only)")
+        told = suppress(con, ["ssm_position"], declared(PROJECT_DIR), 11)
+        shown = con.execute(f"select entity_code, score, n, decile, reason from {told.select('ssm_position')} order by 1").fetchall()
+    assert told.left_out == [] and shown[1] == ("P2", None, None, None, "SUPPRESSED")
+    assert shown[0] == ("P1", 84.75, 120, 7, None) and [row[4] for row in shown[2:]] == [None, None, "NO_BENCHMARK_OF_EDITION", "TOO_FEW"]
