@@ -12,9 +12,6 @@ with ranked as (
             'has_written_attachment', 'is_resolution_requested', 'is_patient_identified', 'is_escalated'] %}
         max(case when {{ flag }} then 1 else 0 end) over (partition by feed, case_id) as any_{{ flag }},
         {%- endfor %}
-        {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
-        max(case when {{ moment }}_at is not null then 1 else 0 end) over (partition by feed) as feed_has_{{ moment }},
-        {%- endfor %}
         max(case when is_grievance then 1 when not is_grievance then 0 end) over (partition by feed, case_id) as site_flag
     from {{ ref('current_complaint') }}
 ),
@@ -24,15 +21,27 @@ person as (
     from (
         select
             *,
-            {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
-            max(case when {{ moment }}_at is not null then 1 else 0 end) over (partition by feed) as feed_has_{{ moment }},
-            {%- endfor %}
             row_number() over (partition by case_feed, case_id order by coalesce(person_number, 0), delivery_id, row_number) as nth
         from ({{ current_rows('complaint_person', ['case_feed', 'case_id', 'person_number', 'complainant_id', 'patient_id',
             'acknowledged_at', 'acknowledged_on', 'interim_sent_at', 'interim_sent_on', 'responded_at', 'responded_on', 'consent_at',
             'consent_on', 'acknowledgement_due_on', 'response_due_on']) }})
     ) as persons
     where nth = 1
+),
+
+-- Whether a feed, of cases or of persons, ever told a moment.
+told as (
+    select feed
+        {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %},
+        max(case when {{ moment }}_at is not null then 1 else 0 end) as has_{{ moment }}
+        {%- endfor %}
+    from (
+        select feed, acknowledged_at, interim_sent_at, responded_at from {{ ref('current_complaint') }}
+        union all
+        select feed, acknowledged_at, interim_sent_at, responded_at
+        from ({{ current_rows('complaint_person', ['acknowledged_at', 'interim_sent_at', 'responded_at']) }}) as persons
+    ) as moments
+    group by feed
 ),
 
 -- The first subject is the matter of a case, also where subjects come in a file of their own.
@@ -54,8 +63,8 @@ filled as (
         case when r.{{ moment }}_at is not null then r.{{ moment }}_on else p.{{ moment }}_on end as {{ moment }}_on,
         {%- endfor %}
         {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
-        {{ feed_promises('complaint', moment ~ '_at', 'r') }} or r.feed_has_{{ moment }} = 1
-            or coalesce({{ feed_promises('complaint_person', moment ~ '_at', 'p') }} or p.feed_has_{{ moment }} = 1, false) as is_{{ moment }}_reported,
+        {{ feed_promises('complaint', moment ~ '_at', 'r') }} or t.has_{{ moment }} = 1
+            or coalesce({{ feed_promises('complaint_person', moment ~ '_at', 'p') }} or o.has_{{ moment }} = 1, false) as is_{{ moment }}_reported,
         {%- endfor %}
         r.closed_at, r.closed_on, r.reopened_at, r.reopened_on, r.reopen_count,
         coalesce(r.acknowledgement_due_on, p.acknowledgement_due_on) as acknowledgement_due_on,
@@ -84,6 +93,8 @@ filled as (
     from ranked as r
     left join person as p on p.case_feed = r.feed and p.case_id = r.case_id
     left join subject as b on b.feed = r.feed and b.case_id = r.case_id
+    left join told as t on t.feed = r.feed
+    left join told as o on o.feed = p.feed
     where r.nth = 1
 ),
 
