@@ -182,6 +182,7 @@ def test_the_sample_has_what_makes_it_hard(build: Warehouse, cases: list[recount
     assert "EXCLUDED_SAME_MATTER" not in rules
     decided_by = {row["grievance_rule"] for row in build.rows("select distinct grievance_rule from core.fct_complaint where is_valid_case")}
     assert {"RESOLVED_ON_SPOT", "ROUTINE_POST_STAY", "NOT_RESOLVED_BY_STAFF_PRESENT", "INSUFFICIENT_DATA"} <= decided_by
+    assert rules["GRIEVANCE_FLAG_DIFFERS"] == sum(case.computed is not None and case.computed != case.is_grievance for case in cases)
     total = build.row("select count(*) as n, count(*) filter (is_valid_case) as n_valid from core.fct_complaint")
     assert total["n_valid"] == len(cases)
     assert total["n"] - total["n_valid"] == sum(n for rule, n in rules.items() if rule.startswith("EXCLUDED_"))

@@ -20,7 +20,7 @@ told as (
             case when coalesce(source_unit_code, '') = '' then {'rule': 'MISSING_UNIT', 'column': 'unit_code'}
                 when unit_key like '%unassigned' then {'rule': 'UNKNOWN_UNIT', 'column': 'unit_code'} end,
             case when severity_text is not null and worded_severity_level is null then {'rule': 'UNKNOWN_SEVERITY', 'column': 'severity_text'} end,
-            case when is_grievance_flagged <> is_grievance_computed then {'rule': 'GRIEVANCE_FLAG_DIFFERS', 'column': 'is_grievance'} end,
+            case when is_valid_case and is_grievance_flagged <> is_grievance_computed then {'rule': 'GRIEVANCE_FLAG_DIFFERS', 'column': 'is_grievance'} end,
             case when exclusion_reason is not null then {'rule': 'EXCLUDED_' || exclusion_reason, 'column': null::varchar} end
         ]) as fault
     from newest
