@@ -9,8 +9,10 @@ import hashlib
 from datetime import date, timedelta
 
 import duckdb
+import jinja2
 
 from orchestration import alert_rows
+from orchestration.dbt_render import PROJECT_DIR
 from tests.dbt.warehouse import Warehouse
 
 
@@ -55,6 +57,21 @@ def test_feeds_that_are_late_by_the_clock_have_the_ids_and_words_of_the_mart(war
         assert (row["subject_id"], row["first_seen_on"]) == (subject, told["late_after_on"] + timedelta(1))
         assert row["alert_id"] == hashlib.md5(f"{subject}|{row['first_seen_on']}".encode()).hexdigest()[:16]
         assert str(told["next_due_on"]) in row["message"]
+
+
+def test_a_build_of_a_day_judges_late_feeds_by_that_day(warehouse: Warehouse) -> None:
+    """The mart's own SQL over the built tables, as if they had been built as of 2030."""
+    with duckdb.connect(str(warehouse.file), read_only=True) as con:
+        schema = dict(con.execute("select table_name, schema_name || '.' || table_name from duckdb_tables()").fetchall())
+        files = {"definition": "definitions/", "warehouse": ""}
+
+        def source(group: str, name: str) -> str:
+            given = "(select 'run' as run_id, date '2030-01-01' as as_of_on)"
+            return given if name == "run" else f"read_parquet('{warehouse.input}/{files[group]}{name}.parquet')"
+
+        sql = jinja2.Template((PROJECT_DIR / "models/marts/alert.sql").read_text()).render(ref=schema.get, source=source)
+        found = {row[0] for row in con.execute(f"select feed from ({sql}) where alert_kind = 'feed_late'").fetchall()}
+    assert found == {row["feed"] for row in warehouse.rows("select feed from marts.feed_status where late_after_on is not null")}
 
 
 def test_messages_hold_no_codes_cases_or_texts(warehouse: Warehouse) -> None:

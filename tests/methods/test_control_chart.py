@@ -242,6 +242,23 @@ def test_arrays_and_table_agree_for_every_rule_set():
             assert rows.signal.tolist() == [signals.CODES[i] for i in wanted]
 
 
+POOR = {"identical": ([7] * 12, [70] * 12), "zeros": ([0] * 12, [70] * 12), "one point": ([7], [70]), "all missing": ([None] * 12, [None] * 12),
+        "no denominators": ([3] * 12, [None] * 12), "nobody": ([0] * 12, [0] * 12)}
+
+
+@pytest.mark.parametrize("rules", sorted(control.RULES))
+@pytest.mark.parametrize("name", ["auto", *charts.CHARTS])
+def test_poor_series_signal_nothing_on_any_chart(name, rules):
+    for what, (counted, sizes) in POOR.items():
+        rows = chart(one_unit(counted, sizes), chart=name, rules=rules, direction="decrease", target=4.0, minimum_points=0,
+                     denominator=None if name in ("g", "t") else "denominator")
+        assert len(rows) == len(counted), what
+        assert not [row for row in rows if row["signal"] != "none" or row["is_outside"] or row["runs_signal"]], what
+        assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float)), what
+        if what == "all missing":
+            assert {(row["y"], row["centre"], row["ucl"], row["limits_status"], row["variation"]) for row in rows} == {(None, None, None, "no_data", None)}
+
+
 def test_empty_table_has_all_columns():
     nothing = {"unit": pa.array([], pa.string()), "period": pa.array([], pa.date32()),
                "numerator": pa.array([], pa.float64()), "denominator": pa.array([], pa.float64())}
