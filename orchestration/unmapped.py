@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 
-_SHOWN_CODES = 3
+_SHOWN_CODES, _SHOWN_FAULTS = 3, 6
 _MOST = 0.5  # from this share on nearly everything a feed brings is lost, and the line says so first
 
 _QUERY = """
@@ -88,21 +88,30 @@ def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
     yield "  way out: rows with these codes in the org_units file (a newer file replaces all rows of its SourceSystem); all of them: marts.unmapped_codes"
 
 
-_SHOWN_FAULTS = 6
-
-
 def reference_fault_lines(home: Home) -> Iterator[str]:
     """What nothing can use in cut points, coefficients and benchmarks; the first line is the headline."""
-    import duckdb
-
-    if not home.build_file.exists():
-        return
-    with duckdb.connect(str(home.build_file), read_only=True) as con:
-        marts = {row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()}
-        rows = con.execute("select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
-                           "order by n_rows desc, feed, column_name, source_text").fetchall() if "reference_fault" in marts else []
+    rows = _rows(home, "marts", "reference_fault", "select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
+                                                   "order by n_rows desc, feed, column_name, source_text")
     if not rows:
         return
     yield f"{len(rows):,} name{'s' * (len(rows) > 1)} or value{'s' * (len(rows) > 1)} in reference files that nothing can use (all of them: marts.reference_fault):"
     for feed, column, text, fault, n_rows, first, way_out in rows[:_SHOWN_FAULTS]:
         yield f"  {feed}: {column} '{text}' {fault.lower().replace('_', ' ')} in {n_rows:,} row{'s' * (n_rows > 1)}, first in row {first}; {way_out}"
+
+
+def same_survey_lines(home: Home) -> Iterator[str]:
+    """Surveys that two feeds delivered, one line per pair of feeds."""
+    for feed, counted, n in _rows(home, "core", "same_survey", "select feed, counted_feed, count(*) from core.same_survey group by all order by 3 desc, 1, 2"):
+        yield (f"{n:,} survey{'s' * (n > 1)} of {feed} came by {counted} too and count there alone (core.same_survey); "
+               "set 'priority' in the feeds if the other one should count")
+
+
+def _rows(home: Home, schema: str, table: str, query: str) -> list[tuple]:
+    """Rows of the build; none where it has no such table, or there is no build."""
+    import duckdb
+
+    if not home.build_file.exists():
+        return []
+    with duckdb.connect(str(home.build_file), read_only=True) as con:
+        known = con.execute("select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", [schema, table]).fetchone()[0]
+        return con.execute(query).fetchall() if known else []

@@ -61,8 +61,8 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
 
 
 def print_unmapped(console: Console, home: Home) -> None:
-    """Codes without a unit, in red where hardly anything of a feed is mapped; names of reference files that nothing knows."""
-    from orchestration.unmapped import reference_fault_lines, unmapped_feeds, unmapped_lines
+    """Codes without a unit, in red where hardly anything of a feed is mapped; names of reference files that nothing knows; surveys of two feeds."""
+    from orchestration.unmapped import reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines
 
     found = unmapped_feeds(home)
     for number, line in enumerate(unmapped_lines(found)):
@@ -70,6 +70,8 @@ def print_unmapped(console: Console, home: Home) -> None:
         console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
     for number, line in enumerate(reference_fault_lines(home)):
         console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
+    for line in same_survey_lines(home):
+        console.print(f"[yellow]TWICE[/] {_escape(line)}")
 
 
 def _print_headlines(home: Home, console: Console) -> None:

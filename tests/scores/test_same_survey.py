@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+from orchestration.unmapped import reference_fault_lines, same_survey_lines
 from tests.dbt.warehouse import Warehouse
 
 
@@ -21,3 +25,15 @@ def test_a_survey_of_two_feeds_counts_once(scores: Warehouse) -> None:
 def test_the_evidence_holds_the_counted_row_alone(scores: Warehouse) -> None:
     rows = scores.rows("select feed, row_number from marts.kpi_evidence where kpi_id = 'review_stars_top_box' and month_start_on = '2025-02-01' and is_counted order by row_number")
     assert [(row["feed"], row["row_number"]) for row in rows] == [("review_survey", n) for n in (1, 2, 3)]
+
+
+def test_a_run_tells_of_them_and_of_names_that_nothing_knows(scores: Warehouse, tmp_path: Path) -> None:
+    home = SimpleNamespace(build_file=scores.file)
+    (told,) = same_survey_lines(home)
+    assert told.startswith("2 surveys of review_copy came by review_survey too") and "priority" in told
+    headline, *lines = reference_fault_lines(home)
+    assert headline.startswith("4 names or values in reference files") and len(lines) == 4
+    assert lines[0] == ("  cuts: measure_name 'hcahps_clenliness' unknown measure in 4 rows, first in row 52; nearest known name: hcahps_cleanliness; "
+                        "correct the file and deliver it again")  # fmt: skip
+    nothing = SimpleNamespace(build_file=tmp_path / "none.duckdb")
+    assert list(same_survey_lines(nothing)) == list(reference_fault_lines(nothing)) == []
