@@ -40,7 +40,7 @@ CAUSES = {
 }
 Told = list[tuple[str, str]]  # causes with a sentence each
 # What a newer delivery decides about a period, whatever its rows are.
-_OF_THE_PERIOD = ("PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_MISSING", "DENOMINATOR_INCOMPLETE")
+_OF_THE_PERIOD = ("PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_MISSING", "DENOMINATOR_INCOMPLETE", "NOTHING_DECIDED")
 _SHOWN = 5
 
 

@@ -62,6 +62,7 @@ REASONS = {
     "DENOMINATOR_MISSING": "there are no encounters or eligible surveys",
     "DENOMINATOR_INCOMPLETE": "expected encounters have not come",
     "NO_ANSWERS": "nobody answered",
+    "NOTHING_DECIDED": "every case is open and in time, or its feed does not tell when the step was done",
     "BELOW_MINIMUM": "fewer than the minimum this KPI may be published with",
 }
 

@@ -272,6 +272,9 @@ def test_what_no_export_tells_is_neither_late_nor_open(build: Warehouse, clock) 
     kpi = build.row("select * from marts.kpi_value where kpi_id = 'complaints_answered_in_time' and level = 'facility' and facility_id = 'MUT' "
                     "and period_grain = 'month' and period_start_on = '2026-06-01'")
     assert (kpi["numerator"], kpi["denominator"], kpi["value"]) == (0, 0, None)
+    before = build.row("select reason from marts.kpi_value where kpi_id = 'complaints_answered_in_time' and level = 'facility' and facility_id = 'SPL' "
+                       "and period_grain = 'month' and period_start_on = '2026-05-01'")
+    assert before["reason"] == "NOTHING_DECIDED"  # the only grievance of the month has no person who could tell
     evidence = build.rows("select case_rule from (select rule as case_rule from marts.kpi_evidence where kpi_id = 'complaints_answered_in_time' and feed = 'silent')")
     assert [one["case_rule"] for one in evidence] == ["NOT_REPORTED", "NOT_REPORTED"]
 

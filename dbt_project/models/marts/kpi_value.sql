@@ -109,7 +109,8 @@ judged as (
             when s.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
             when s.n_months = 12 and not coalesce(m.is_rolling_whole, false) then 'WINDOW_INCOMPLETE'
             when s.n_months = 3 and not coalesce(m.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
-            when s.denominator = 0 then case when k.source in ('answers', 'patient_means') then 'NO_ANSWERS' else 'DENOMINATOR_MISSING' end
+            when s.denominator = 0 then case when k.source in ('answers', 'patient_means') then 'NO_ANSWERS'
+                when k.source = 'handled_cases' then 'NOTHING_DECIDED' else 'DENOMINATOR_MISSING' end
             when s.n_months = 1 and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
         end as obstacle
     from score as s
