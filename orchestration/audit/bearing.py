@@ -27,11 +27,11 @@ FILLED_BY = {
     "fct_complaint": _COMPLAINT, "complaint_clock": _COMPLAINT, "case_tag": _COMPLAINT,
 }
 # Kinds that place or judge rows of others -> cause, beginnings of the facts.
-_OF_CASES = ("fct_complaint", "complaint_clock", "case_tag")
+OF_CASES = ("fct_complaint", "complaint_clock", "case_tag")
 JUDGED_BY = {
-    "org_unit": ("MAPPING_CHANGE", ANY_FACT), "complaint_word": ("MAPPING_CHANGE", _OF_CASES),
-    "complaint_scheme": ("REFERENCE_CHANGE", _OF_CASES), "complaint_link": ("REFERENCE_CHANGE", _OF_CASES),
-    "complaint_coding": ("REFERENCE_CHANGE", _OF_CASES), "timeliness_rule": ("REFERENCE_CHANGE", ("complaint_clock",)),
+    "org_unit": ("MAPPING_CHANGE", ANY_FACT), "complaint_word": ("MAPPING_CHANGE", OF_CASES),
+    "complaint_scheme": ("REFERENCE_CHANGE", OF_CASES), "complaint_link": ("REFERENCE_CHANGE", OF_CASES),
+    "complaint_coding": ("REFERENCE_CHANGE", OF_CASES), "timeliness_rule": ("REFERENCE_CHANGE", ("complaint_clock",)),
 }
 # Kinds that are compared with KPIs, or scored beside them; no row of kpi_value rests on them.
 BEAR_ON_NO_KPI = frozenset({"benchmark", "score", "star_cut_point", "adjustment_coefficient", "initiative"})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
 from ingestion.sql import literal
-from orchestration.audit.bearing import JUDGED_BY, SET_BY, SMALL_CELLS, kinds_filling, touches
+from orchestration.audit.bearing import JUDGED_BY, OF_CASES, SET_BY, SMALL_CELLS, kinds_filling, touches
 from orchestration.audit.history import kept_file
 from orchestration.audit.kept import code_difference, definition_difference, setting_differences
 
@@ -75,9 +75,9 @@ def _judged(con: DuckDBPyConnection, before: dict, now: dict) -> list[tuple[str,
         replaced.setdefault(older, set()).add(newer)
     new, gone = (set(a["deliveries"]) - set(b["deliveries"]) for a, b in ((now, before), (before, now)))
     correcting = set().union(*replaced.values())
+    rows = con.execute("select fact, feed, delivery_id, sum(n_before), sum(n_after), bool_or(n_before <> n_after) from moved group by all order by all").fetchall()
     told = []
-    for fact, feed, delivery_id, n_before, n_after, is_moved in con.execute(
-        "select fact, feed, delivery_id, sum(n_before), sum(n_after), bool_or(n_before <> n_after) from moved group by all order by all").fetchall():
+    for fact, feed, delivery_id, n_before, n_after, is_moved in rows:
         name = f"{delivery_id} ({feed})"
         if delivery_id in new:
             is_released = now["deliveries"][delivery_id]["is_released"]
@@ -89,7 +89,8 @@ def _judged(con: DuckDBPyConnection, before: dict, now: dict) -> list[tuple[str,
         elif n_after > n_before and (lost := sorted(one for one in gone if before["deliveries"][one]["feed"] == feed)):
             found = [(_withdrawn(now), f"rows of {name} count again without {', '.join(lost)}")]
         else:
-            found = _judged_anew(fact, feed, name, before, now, is_moved=is_moved)
+            beside = [[f"{other} ({its_feed})" for its_fact, its_feed, other, *_ in rows if its_fact == fact and its_feed != feed and other in some] for some in (new, gone)]
+            found = _judged_anew(fact, feed, name, before, now, beside, is_moved=is_moved)
         told += [(fact, delivery_id, *one) for one in found]
     return told
 
@@ -98,8 +99,11 @@ def _withdrawn(now: dict) -> str:
     return "AS_OF_CUT" if now["as_of"] else "WITHDRAWN_DELIVERY"
 
 
-def _judged_anew(fact: str, feed: str, name: str, before: dict, now: dict, *, is_moved: bool) -> Told:
-    """Why the same delivered rows stand elsewhere or count otherwise: everything that differs and bears on them."""
+def _judged_anew(fact: str, feed: str, name: str, before: dict, now: dict, beside: list[list[str]], *, is_moved: bool) -> Told:
+    """Why the same delivered rows stand elsewhere or count otherwise: everything that differs and bears on them.
+
+    beside: deliveries of other feeds with rows of the same fact, those that came and those that went; of several feeds one counts.
+    """
     told = []
     for kind, cause, listed in _changed_references(fact, before, now):
         if is_moved or kind != "org_unit":   # rows that stand where they stood were not moved by a mapping of units
@@ -108,9 +112,11 @@ def _judged_anew(fact: str, feed: str, name: str, before: dict, now: dict, *, is
     if before["feeds"].get(feed) != now["feeds"].get(feed):
         told.append(("FEED_CHANGE", f"feed {feed}: version {before['feeds'].get(feed)} to {now['feeds'].get(feed)}"))
     # A case can have parts in files of their own, and open cases are counted up to the newest delivery of cases.
-    new, gone = (_of_kinds(kinds_filling([fact]), a, b) for a, b in ((now, before), (before, now)))
-    if not told and fact.startswith(("fct_complaint", "complaint_clock", "case_tag")) and (new or gone):
-        told.append(("NEW_DELIVERY", f"delivery {_few(new)} tells more of rows of {name}") if new else (_withdrawn(now), f"without {_few(gone)} rows of {name} are judged anew"))
+    is_case = touches(OF_CASES, fact)
+    new, gone = beside if not is_case else (_of_kinds(kinds_filling([fact]), a, b) for a, b in ((now, before), (before, now)))
+    if not told and (new or gone):
+        what = "tells more of" if is_case else "counts beside or instead of"
+        told.append(("NEW_DELIVERY", f"delivery {_few(new)} {what} rows of {name}") if new else (_withdrawn(now), f"without {_few(gone)} rows of {name} are judged anew"))
     if not told and (code := code_difference(before, now)):
         told.append(("CODE_CHANGE", f"{code}, judges rows of {name} anew"))
     return told or [("UNEXPLAINED", f"rows of {name} are judged otherwise by the same code")]

@@ -44,6 +44,8 @@ RULES = {
     "CLASS_NOT_IN_DENOMINATOR": "the measure does not count this class of encounter",
     "CLASS_NOT_COUNTED": "a contact that is no encounter",
     "PART_OF_A_VISIT": "part of another visit, which counts",
+    "LEFT_WITHOUT_BEING_SEEN": "left without being seen, which the settings do not count",
+    "CONVERTED_TO_INPATIENT": "became an inpatient stay, which counts", "PATIENT_DAYS_COUNTED": "the facility counts patient days instead",
     "NOT_FINISHED": "the encounter was not finished",
     "END_BEFORE_START": "the encounter ends before it starts",
     "NOT_REPORTED": "the count was not reported",

@@ -84,10 +84,10 @@ class World:
         with duckdb.connect(str(self.home.build_file)) as con:
             for schema in ("core", "marts"):
                 con.execute(f"create schema {schema}")
-            fact = "fct_survey_x" if self.source == "adjusted" else "fct_complaint"
+            fact = "fct_survey_x" if self.source in ("adjusted", "surveys") else "fct_complaint"
             con.execute(f"create table core.{fact} (feed varchar, delivery_id varchar, row_number bigint, unit_key varchar, month_start_on date, is_valid_case boolean)")
             for delivery_id, number, unit_key, month in self.cases:
-                con.execute(f"insert into core.{fact} values ('complaints', ?, ?, ?, ?::date, true)", [delivery_id, number, unit_key, f"{month}-01"])
+                con.execute(f"insert into core.{fact} values (?, ?, ?, ?, ?::date, true)", [self.deliveries[delivery_id][0], delivery_id, number, unit_key, f"{month}-01"])
             if self.clock:
                 con.execute("create table core.complaint_clock (feed varchar, delivery_id varchar, row_number bigint, unit_key varchar, month_start_on date, state varchar)")
                 rows = [(*case[:3], f"{case[3]}-01", self.clock.get(case[:2], "open")) for case in self.cases]

@@ -187,6 +187,22 @@ def test_a_newer_delivery_that_moves_the_clock_of_open_cases_is_named(tmp_path: 
     assert world.restatements()[0]["cause_detail"] == "delivery april (complaints) tells more of rows of feb (complaints)"
 
 
+def test_a_delivery_that_counts_instead_of_another_feed_is_named(tmp_path: Path):
+    """Two vendors deliver the same surveys: rows of the first leave the facts though nothing replaced them."""
+    world = replace(first_world(tmp_path / "home"), source="surveys")
+    world.publish()
+    before = list(world.cases)
+    world.deliveries["b"] = ("vendor_b", "survey", None)
+    world.cases = [*before[2:], ("b", 1, "F1/4W", "2026-01")]
+    world.publish()
+    assert changed(world, 2) == {JANUARY_F1: ("restated", "NEW_DELIVERY")}
+    assert "delivery b (vendor_b) counts beside or instead of rows of feb (complaints)" in world.restatements()[0]["cause_detail"]
+    world.cases = before
+    del world.deliveries["b"]
+    world.publish()
+    assert changed(world, 3) == {JANUARY_F1: ("restated", "WITHDRAWN_DELIVERY")}
+
+
 def test_an_adjusted_value_changes_by_the_rows_of_others_and_by_its_study(tmp_path: Path):
     world = replace(first_world(tmp_path / "home"), source="adjusted")
     world.publish()
