@@ -76,3 +76,20 @@ def test_settings_without_points_draw_nothing():
     table = points()
     assert charts_by_setting(table, [*SETTINGS, SETTINGS[0] | {"setting": 9, "chart": "no such"}]).equals(charts_by_setting(table, SETTINGS))
     assert charts_by_setting(table.slice(0, 0), SETTINGS).num_rows == charts_by_setting(table.slice(0, 0), []).num_rows == 0
+
+
+def test_one_long_series_among_many_short_ones_is_charted_apart(monkeypatch):
+    random = np.random.default_rng(4)
+    number = np.repeat(np.arange(61), [900, *range(1, 61)])
+    random.shuffle(number)
+    n = len(number)
+    table = pa.table({"setting": np.full(n, 1), "series": number, "period": pa.array(np.datetime64("2020-01-01") + random.integers(0, 900, n), pa.date32()),
+                      "numerator": random.geometric(0.02, n).astype(float), "target": np.full(n, np.nan), "is_frozen": random.random(n) < 0.1,
+                      "is_new_part": random.random(n) < 0.01, "is_left_out": np.zeros(n, bool)})
+    setting = SETTINGS[0] | {"chart": "g", "scale": 1.0, "every": "event"}
+    charted = []
+    monkeypatch.setattr("methods.settings.control_chart", lambda part, **options: charted.append(len(part)) or methods.control_chart(part, **options))
+    apart = charts_by_setting(table, [setting])
+    assert len(charted) > 3 and sum(charted) == n
+    monkeypatch.setattr("methods.settings._SPARE", n)
+    assert apart.equals(charts_by_setting(table, [setting])) and charted[-1] == n
