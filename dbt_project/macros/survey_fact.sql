@@ -39,11 +39,7 @@ placed as (
         {%- endfor %} as is_ineligible,
         b.disposition_code as break_off_code
     from delivered as d
-    left join {{ ref('unit_lookup') }} as u
-        on u.feed = d.feed
-        and u.facility_code = coalesce(d.facility_code, '')
-        and u.unit_code = coalesce(d.unit_code, '')
-        and d.discharge_on between u.valid_from_on and u.valid_to_on
+    {{ join_unit('d', 'd.discharge_on') }}
     left join {{ ref('disposition') }} as r
         on r.program_code = coalesce(d.program_code, '{{ instruments[-1].program_code }}') and r.disposition_code = d.disposition_code
     left join (

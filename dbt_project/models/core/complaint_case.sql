@@ -209,11 +209,7 @@ select
     f.is_recovery_offered, f.is_recovery_accepted, f.recovery_kind_code, f.handling_satisfaction, f.narrative_length
 from filled as f
 left join {{ source('warehouse', 'feed') }} as z on z.feed = f.feed
-left join {{ ref('unit_lookup') }} as u
-    on u.feed = f.feed
-    and u.facility_code = coalesce(f.facility_code, '')
-    and u.unit_code = coalesce(f.unit_code, '')
-    and f.received_on between u.valid_from_on and u.valid_to_on
+{{ join_unit('f', 'f.received_on') }}
 left join closed_first as h on h.feed = f.feed and h.case_id = f.case_id
 left join worded as s on s.feed = f.feed and s.case_id = f.case_id
 left join coded as k on k.feed = f.feed and k.case_id = f.case_id

@@ -17,11 +17,7 @@ judged as (
             partition by c.feed, c.facility_code, c.unit_code, c.period_grain, c.period_start_on, c.family, c.item_code
         ) = 1 as is_partly_withheld
     from counted as c
-    left join {{ ref('unit_lookup') }} as u
-        on u.feed = c.feed
-        and u.facility_code = coalesce(c.facility_code, '')
-        and u.unit_code = coalesce(c.unit_code, '')
-        and c.period_start_on between u.valid_from_on and u.valid_to_on
+    {{ join_unit('c', 'c.period_start_on') }}
     left join {{ ref('instrument') }} as i
         on i.family = c.family and c.period_start_on >= i.valid_from_on and c.period_start_on <= coalesce(i.valid_to_on, date '9999-12-31')
     left join {{ ref('instrument_item') }} as q on q.instrument_id = i.instrument_id and q.item_code = c.item_code

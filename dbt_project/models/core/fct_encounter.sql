@@ -68,11 +68,7 @@ placed as (
         end as counted_on,
         case when e.grain = 'visit' then {{ local_date('e.start_at', 'u.time_zone', 'e.start_on') }} end as began_on
     from classed as e
-    left join {{ ref('unit_lookup') }} as u
-        on u.feed = e.feed
-        and u.facility_code = coalesce(e.facility_code, '')
-        and u.unit_code = coalesce(e.unit_code, '')
-        and coalesce(case when e.is_stay then e.end_on end, e.start_on) between u.valid_from_on and u.valid_to_on
+    {{ join_unit('e', 'coalesce(case when e.is_stay then e.end_on end, e.start_on)') }}
 ),
 
 judged as (

@@ -16,11 +16,7 @@ placed as (
         cast(d.denominator as bigint) as denominator,
         cast(d.value as decimal(38, 12)) as value
     from delivered as d
-    left join {{ ref('unit_lookup') }} as u
-        on u.feed = d.feed
-        and u.facility_code = coalesce(d.facility_code, '')
-        and u.unit_code = coalesce(d.unit_code, '')
-        and d.period_start_on between u.valid_from_on and u.valid_to_on
+    {{ join_unit('d', 'd.period_start_on') }}
 ),
 
 preferred as (

@@ -11,11 +11,7 @@ placed as (
         coalesce(case when u.facility_id <> 'unassigned' then u.facility_id end, own.facility_id) as facility_id,
         coalesce(case when u.unit_id <> 'unassigned' then u.unit_id end, own.unit_id) as unit_id
     from delivered as d
-    left join {{ ref('unit_lookup') }} as u
-        on u.feed = d.feed
-        and u.facility_code = coalesce(d.facility_code, '')
-        and u.unit_code = coalesce(d.unit_code, '')
-        and d.start_on between u.valid_from_on and u.valid_to_on
+    {{ join_unit('d', 'd.start_on') }}
     left join (
         select distinct facility_id, unit_id from {{ ref('unit_mapping') }} where unit_id <> 'unassigned'
         union

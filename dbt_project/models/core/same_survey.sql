@@ -26,9 +26,7 @@ given_{{ family }} as (
 placed_{{ family }} as (
     select g.feed, g.priority, g.delivery_id, g.row_number, g.survey_id, g.patient_id, g.discharge_on, u.facility_id
     from given_{{ family }} as g
-    inner join {{ ref('unit_lookup') }} as u
-        on u.feed = g.feed and u.facility_code = coalesce(g.facility_code, '') and u.unit_code = coalesce(g.unit_code, '')
-        and g.discharge_on between u.valid_from_on and u.valid_to_on and u.facility_id <> 'unassigned'
+    {{ join_unit('g', 'g.discharge_on', 'inner') }} and u.facility_id <> 'unassigned'
 ),
 
 keyed_{{ family }} as (
