@@ -20,6 +20,7 @@ def combine_strata(result: CaseMix, strata: Mapping[object, tuple[object, float]
 
     `result`: a run whose entities are the strata. `strata`: stratum -> (unit, population or share); shares of
     a unit are scaled to 1 over its strata in the result. Returns tables entities, overall and strata.
+    A single unit has nothing to compare with: unadjusted only, note ONE_UNIT, is_adjusted False (section 6).
     CaseMixError for a stratum without a unit, a negative share, or a unit whose shares are all 0.
     Source: case-mix.md, section 2 (strata, verified in text).
     """
@@ -42,6 +43,8 @@ def combine_strata(result: CaseMix, strata: Mapping[object, tuple[object, float]
 
     ones = np.ones(len(share))
     unadjusted, adjusted = combined(table["unadjusted"], share), combined(table["adjusted"], share)
+    if len(names) == 1:
+        adjusted = np.full(1, np.nan)
     variance, n = combined(table["variance"], share**2), combined(table["n_usable"], ones).astype(int)
     settings = result.settings
     test = significance.overall_test(adjusted, variance, int(n.sum()), len(settings["adjusters"]))
@@ -62,15 +65,18 @@ def combine_strata(result: CaseMix, strata: Mapping[object, tuple[object, float]
         "overall": {name: np.array([v]) for name, v in overall.items()},
         "strata": {"stratum": table["entity"], "entity": units, "share": share},
     }
-    return CaseMix(tables, {**settings, "is_stratified": True}, _absent(result, strata), len(names) > 1)
+    return CaseMix(tables, {**settings, "is_stratified": True}, _notes(result, strata, names), len(names) > 1)
 
 
-def _absent(result: CaseMix, strata: Mapping[object, tuple[object, float]]) -> list[Note]:
-    """Strata with a share but no result: their unit rests on the others."""
+def _notes(result: CaseMix, strata: Mapping[object, tuple[object, float]], units: list) -> list[Note]:
+    """Strata with a share but no result (their unit rests on the others), and a unit that stands alone."""
     present = set(result["entities"]["entity"])
     gone = [
         f"stratum {s} has no result: unit {u} rests on its other strata"
         for s, (u, _) in strata.items()
         if s not in present
     ]
-    return [*result.notes, *(Note("STRATUM_ABSENT", text) for text in gone)]
+    notes = [*result.notes, *(Note("STRATUM_ABSENT", text) for text in gone)]
+    if len(units) == 1:
+        notes.append(Note("ONE_UNIT", f"all strata belong to unit {units[0]}: nothing to compare with, unadjusted score only"))
+    return notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,9 @@ class Input:
 class Warehouse:
     """A rendered project and its build file under one folder."""
 
-    def __init__(self, root: Path, feeds: list[Feed]) -> None:
-        self.root, self.feeds = root, {one.feed: one for one in feeds}
+    def __init__(self, root: Path, feeds: list[Feed], seed_rows: dict[str, list[str]] | None = None) -> None:
+        """`seed_rows`: lines that a site adds to our code tables, by table."""
+        self.root, self.feeds, self.seed_rows = root, {one.feed: one for one in feeds}, seed_rows or {}
         self.input, self.project, self.file = root / "input", root / "dbt", root / "px.duckdb"
 
     def dbt(self, *arguments: str) -> Any:
@@ -136,7 +138,7 @@ class Warehouse:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
-        render(self.feeds, self.project)
+        render(self.feeds, self.project, self._definitions())
         os.environ |= {"PXW_INPUT": str(self.input), "PXW_BUILD_FILE": str(self.file)}
         folders = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         result = dbtRunner().invoke([*arguments, *folders, "--quiet", "--no-use-colors"])
@@ -145,6 +147,16 @@ class Warehouse:
             told = [f"{one.node.name}: {one.message}" for one in result.result or () if one.status not in ("success", "pass")]
             raise AssertionError("\n".join(told) or repr(result.exception))
         return result.result
+
+    def _definitions(self) -> Path:
+        if not self.seed_rows:
+            return PROJECT_DIR
+        folder = self.root / "definitions"
+        shutil.copytree(PROJECT_DIR, folder, dirs_exist_ok=True)
+        for table, lines in self.seed_rows.items():
+            with (folder / "seeds" / f"{table}.csv").open("a", encoding="utf-8") as handle:
+                handle.writelines(f"{line}\n" for line in lines)
+        return folder
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The result of a query as dictionaries."""

@@ -236,6 +236,15 @@ def test_strata_are_combined_with_population_shares():
     assert combined["overall"]["df2"][0] == table["n_usable"].sum() - 2 - 2
 
 
+def test_strata_of_a_single_unit_are_not_adjusted():
+    result = adjusted_of(surveys(n_entities=3))
+    alone = combine_strata(result, {0: ("north", 2), 1: ("north", 1), 2: ("north", 1)})
+    unit, table = alone.entity("north"), result["entities"]
+    assert unit["unadjusted"] == pytest.approx(table["unadjusted"] @ [0.5, 0.25, 0.25])
+    assert all(np.isnan(unit[name]) for name in ("adjusted", "delta", "se", "ci95", "t", "p_value", "star"))
+    assert not alone.is_adjusted and "ONE_UNIT" in codes(alone) and np.isnan(alone["overall"]["f"][0])
+
+
 def test_strata_that_cannot_be_combined():
     result = adjusted_of(surveys(n_entities=2))
     with pytest.raises(CaseMixError, match="no unit and share are given for stratum 1"):

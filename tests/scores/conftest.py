@@ -22,10 +22,13 @@ SEEDS = PROJECT_DIR / "seeds"
 FAMILIES = {"hcahps": "HCAHPS", "cgcahps": "CG_CAHPS", "oas": "OAS_CAHPS", "pg": "PG", "nps": "NPS", "fft": "FFT", "review": "REVIEW"}
 SURVEY = ["survey_id", "facility_code", "unit_code", "discharge_on", "received_on", "disposition_code", "language_code", "sex_code", "age_code",
           "payer_code", "provider_id", "mode_code", "service_line_code", "n_eligible_discharges"]
+NEXT_YEAR = [  # invented standards of a year with two dimensions
+    "2027,Overall rating of hospital,hcahps_overall_rating,30,55,80,product-defined", "2027,Discharge information,hcahps_discharge_information,40,60,95,product-defined",
+]  # fmt: skip
 PG_PATIENTS = [  # the worked example of the issue, answers 1 to 5
     [5, 4, 5, 2, 4, 5, 2, 5, 4], [4, 3, 3, 3, 3, 4, 2, 5, 4], [4, 4, 4, 4, 2, 4, 3, 4, 4], [3, 3, 5, 4, 2, 3, 4, 3, 3], [3, 4, 5, 3, 4, 2, 3, 4, 3],
 ]  # fmt: skip
-ORG = [("HOSP-A", "4W", "F1", "4W", "Medicine"), ("HOSP-A", "ONC", "F1", "ONC", "Oncology"), ("HOSP-B", "A1", "F2", "A1", "Surgery"),
+ORG = [("HOSP-A", "4W", "F1", "4W", "medicine"), ("HOSP-A", "ONC", "F1", "ONC", "Oncology"), ("HOSP-B", "A1", "F2", "A1", "Surgery"),
        ("HOSP-C", "P1", "F3", "P1", "Palliative care")]  # fmt: skip
 
 
@@ -51,7 +54,7 @@ def feeds() -> list[Feed]:
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The build, with every dbt test passed."""
     root = tmp_path_factory.mktemp("scores")
-    warehouse = Warehouse(root, feeds())
+    warehouse = Warehouse(root, feeds(), {"hvbp_standard": NEXT_YEAR})
     given = Input(warehouse.input, feeds())
     deliver(given)
     given.write()
@@ -100,6 +103,8 @@ def _hcahps(given: Input) -> None:
                     if instrument not in item.instruments:
                         continue
                     answers[item.item_code] = 1 if item.item_code in screeners else _answer(item, draw, lift - 0.15 * health)
+                if code == "HOSP-B" and nth >= 6:  # few were given a new medicine
+                    answers |= {"med_for": None, "side_effects": None}
                 answers |= {"overall_health": health, "education": draw.randint(1, 6) if nth != 5 else None}
                 rows.append(survey("hcahps", nth, f"{year}-{month:02d}-{1 + nth:02d}", code, unit, language_code=draw.choice(["english", "english", "spanish"]),
                                    sex_code=draw.choice(["male", "female"]), age_code=str(draw.randint(1, 15)), payer_code=draw.choice(["medicare", "private"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from methods.hvbp import score_hospitals
 from orchestration.dbt_render import PROJECT_DIR
 from orchestration.small_cells import declared, suppress
 from tests.dbt.warehouse import Warehouse
@@ -76,16 +77,28 @@ def test_positions_by_interpolation_only_when_there_are_enough(scores: Warehouse
     assert average and all(row["difference"] == pytest.approx(row["score"] - 70) for row in average)
 
 
-def test_purchasing_points_follow_the_function_and_the_standards(scores: Warehouse, shared: Path) -> None:
-    from methods.hvbp import score_hospitals
+def _points(scores: Warehouse, year: int, facility: str, start: str, adjustment: str = "raw") -> list[dict]:
+    return scores.rows(f"select * from marts.hvbp_points where fiscal_year = {year} and facility_id = '{facility}' and period_start_on = '{start}' "
+                       f"and adjustment = '{adjustment}' order by dimension")  # fmt: skip
 
-    rows = scores.rows("select * from marts.hvbp_points where facility_id = 'F1' and period_start_on = '2024-01-01' order by dimension")
-    assert len(rows) == 8
+
+@pytest.mark.parametrize(("year", "facility", "start", "n"), [(2024, "F1", "2024-01-01", 8), (2024, "F2", "2024-01-01", 8), (2027, "F1", "2024-01-01", 2),
+                                                              (2027, "F1", "2025-01-01", 2), (2027, "F2", "2025-01-01", 2)])  # fmt: skip
+def test_purchasing_points_follow_the_function(scores: Warehouse, year: int, facility: str, start: str, n: int) -> None:
+    """Years differ in how many dimensions they have; each is scored by its own."""
+    rows = _points(scores, year, facility, start)
+    assert len(rows) == n and {row["reason"] for row in rows} == {None}
     given = {name: [[row[name] if row[name] is not None else math.nan for row in rows]] for name in ("performance", "baseline", "floor", "threshold", "benchmark")}
     points = score_hospitals(**given)
     for position, row in enumerate(rows):
         assert (row["achievement_points"], row["dimension_points"]) == (points["achievement"][0, position], points["dimension"][0, position])
-        assert row["improvement_points"] is None and row["domain_points"] == points["domain"][0]  # there are no four quarters before
+        assert row["improvement_points"] == (points["improvement"][0, position] if start == "2025-01-01" else None)  # nothing lies before 2024
+        assert (row["base_points"], row["consistency_points"], row["domain_points"]) == tuple(points[name][0] for name in ("base", "consistency", "domain"))
+    assert rows[0]["base_points"] == sum(row["dimension_points"] for row in rows)
+
+
+def test_purchasing_points_rest_on_the_rates_and_the_standards(scores: Warehouse, shared: Path) -> None:
+    rows = _points(scores, 2024, "F1", "2024-01-01")
     clean, quiet = (scores.row(f"select top_box_pct as p from marts.survey_score where score_key = 'hcahps_{name}:raw:discharge:rolling_4_quarters:2024-01-01:facility:F1:all'")["p"]
                     for name in ("cleanliness", "quietness"))
     (row,) = [row for row in rows if row["dimension"].startswith("Cleanliness")]
@@ -93,10 +106,18 @@ def test_purchasing_points_follow_the_function_and_the_standards(scores: Warehou
     with (shared / "reference" / "codes" / "hvbp_fy2024_standards.csv").open(newline="") as handle:
         theirs = {r["dimension"].lower(): (float(r["floor"]), float(r["achievement_threshold"]), float(r["benchmark"])) for r in csv.DictReader(handle)}
     assert {row["dimension"].lower(): (row["floor"], row["threshold"], row["benchmark"]) for row in rows} == theirs
-    later = scores.rows("select distinct reason, domain_points from marts.hvbp_points where period_start_on = '2025-01-01' and facility_id = 'F1'")
+    later = _points(scores, 2024, "F1", "2025-01-01")
     assert {row["reason"] for row in later} == {"DIMENSION_MISSING", "OTHER_DIMENSION_MISSING"} and {row["domain_points"] for row in later} == {None}
-    small = scores.rows("select distinct reason from marts.hvbp_points where facility_id = 'F3' and period_start_on = '2024-01-01'")
-    assert small == [{"reason": "BELOW_MINIMUM"}]
+    small = _points(scores, 2024, "F3", "2024-01-01")
+    assert {(row["reason"], row["n_complete"], row["domain_points"]) for row in small} == {("BELOW_MINIMUM", 12, None)}
+
+
+def test_adjusted_and_raw_rates_are_never_mixed_in_purchasing_points(scores: Warehouse) -> None:
+    adjusted = {row["dimension"]: row for row in _points(scores, 2024, "F1", "2024-01-01", "adjusted_published")}
+    score = scores.row("select top_box_pct as p from marts.survey_score where score_key = 'hcahps_overall_rating:adjusted_published:discharge:rolling_4_quarters:2024-01-01:facility:F1:all'")
+    assert len(adjusted) == 8 and adjusted["Overall rating of hospital"]["performance"] == score["p"]
+    assert adjusted["Overall rating of hospital"]["reason"] == "OTHER_DIMENSION_MISSING" and adjusted["Care transition"]["reason"] == "DIMENSION_MISSING"
+    assert {row["domain_points"] for row in adjusted.values()} == {None}
 
 
 def test_a_misspelt_name_in_a_reference_file_is_told_with_the_way_out(scores: Warehouse) -> None:

@@ -46,7 +46,7 @@ def _segment(survey: dict, kind: str) -> str:
         return next((band for band, codes in AGE.items() if int(survey["age_code"]) in codes), "unknown")
     if kind == "race_ethnicity":
         return _race(survey)
-    line = {"F1/4W": "Medicine", "F1/ONC": "Oncology", "F2/A1": "Surgery", "F3/P1": "Palliative care"}
+    line = {"F1/4W": "medicine", "F1/ONC": "Oncology", "F2/A1": "Surgery", "F3/P1": "Palliative care"}
     return line[survey["unit_key"]] if kind == "service_line" else survey[{"language": "language_code", "sex": "sex_code", "payer": "payer_code"}[kind]]
 
 

@@ -7,6 +7,15 @@ with score as (
     where s.adjustment = 'raw' and s.date_basis = 'discharge' and s.period_grain <> 'month' and s.segment_value <> 'unknown'
 ),
 
+-- Service lines are the site's own words: capitals do not tell them apart, and of two spellings one is the reference.
+reference as (
+    select * from score
+    where lower(segment_value) = lower(reference_value)
+    qualify row_number() over (
+        partition by measure_name, level, facility_id, period_grain, period_start_on, segment_type order by segment_value <> reference_value, segment_value
+    ) = 1
+),
+
 paired as (
     select s.*, r.score_key as reference_key, r.score as reference_score, r.linear_mean as reference_linear_mean, r.linear_mean_se as reference_se,
         r.n as reference_n, r.is_publishable as is_reference_publishable,
@@ -15,10 +24,9 @@ paired as (
         {{ wilson('(' ~ column ~ '.score / 100)', column ~ '.n', -1) }} as low_{{ column }}, {{ wilson('(' ~ column ~ '.score / 100)', column ~ '.n', 1) }} as high_{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from score as s
-    left join score as r
+    left join reference as r
         on r.measure_name = s.measure_name and r.level = s.level and r.facility_id is not distinct from s.facility_id
         and r.period_grain = s.period_grain and r.period_start_on = s.period_start_on and r.segment_type = s.segment_type
-        and r.segment_value = s.reference_value
 ),
 
 judged as (
@@ -26,7 +34,7 @@ judged as (
         case
             when reason is not null and reason <> 'BELOW_MINIMUM' then reason
             when reference_key is null then 'NO_REFERENCE_GROUP'
-            when segment_value = reference_value then 'REFERENCE_GROUP'
+            when score_key = reference_key then 'REFERENCE_GROUP'
             when not is_publishable or not is_reference_publishable then 'BELOW_MINIMUM'
         end as gap_reason
     from paired
