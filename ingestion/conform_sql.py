@@ -27,6 +27,7 @@ _SEVERAL = "[0-9]{1,2}([,;/ ]+[0-9]{1,2})+"
 _TYPES = {"integer": "integer", "number": "double", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
 _BOOLEANS = " ".join(f"when '{word}' then {value}" for value, words in {"true": ("1", "y", "yes", "t", "true"), "false": ("0", "n", "no", "f", "false")}.items()
                      for word in words)
+_NO_PLACE = 255  # where the words of an item have a text that is none of them
 EXCEL_SERIAL = "excel_serial"  # the format of day numbers
 _SERIAL = r"[1-9][0-9]{4}(\.[0-9]+)?"
 # A title before a capitalised word, a mail address, seven digits of a telephone.
@@ -76,31 +77,33 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule), *guard])
 
 
-def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None, is_warning: bool = True) -> ColumnSql:
+def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None) -> ColumnSql:
     """SQL of one answer: a small integer, negative for the kinds of missing, null for no answer given.
 
     `words` is answer (-3 to 120) -> the text that stands for it in a cell, `texts` SQL over `{text}` that turns
     other texts into one of these (answers.py makes both). Another text becomes missing (-1), several codes at
-    once become -2; both are faults, the survey stays under a warning. The words are those of an enum in the
-    order of their numbers, so reading a cell is one cast: on 40,000 surveys a third of the CPU of a case per
-    code, and a fifth of its planning.
+    once become -2; both are faults (odd_answer). The words are those of an enum in the order of their numbers,
+    so reading a cell is one cast: on 40,000 surveys a third of the CPU of a case per code, and a fifth of its planning.
     """
     if not headers:
         return ColumnSql([], [f"null::tinyint as {item}"], [])
-    source, text, word = identifier(headers[0]), f"t_{item}", f"e_{item}"
+    source, text, place = identifier(headers[0]), f"t_{item}", f"c_{item}"
     blank = min(words) - 1
     # A number that no word has gets a text that no cell has, so that the place of a word still gives its number.
     listed = ["", *(words.get(number, f"\1{number}") for number in range(blank + 1, max(words) + 1))]
     known = f"enum({', '.join(map(literal, listed))})"
     # Only a text that is no word as it stands is looked at again: blanks around a code, a leading zero, small letters.
     plain = f"regexp_replace(upper(trim({source})), '^0([0-9])$', '\\1')"
-    tried = [source, plain, *([texts.replace("{text}", source)] if texts else [])]
-    typed = [f"{source} as {text}", f"coalesce({', '.join(f'try_cast({one} as {known})' for one in tried)}) as {word}"]
-    bad = f"{word} is null and {text} is not null"
-    number = f"nullif(enum_code({word}), 0)::tinyint + ({blank})::tinyint"
+    tried = [f"coalesce({source}, '')", plain, *([texts.replace("{text}", source)] if texts else [])]
+    places = ", ".join(f"enum_code(try_cast({one} as {known}))" for one in tried)
     marks = f"case when {has_several_marks(text)} then (-2)::tinyint else (-1)::tinyint end"
-    return ColumnSql(typed, [f"case when {bad} then {marks} else {number} end as {item}"],
-                     [Fault(bad, bad_answer(text), item, text, is_warning)])
+    return ColumnSql([f"{source} as {text}", f"coalesce({places}, {_NO_PLACE}::utinyint) as {place}"],
+                     [f"case when {place} = {_NO_PLACE} then {marks} else nullif({place}, 0)::tinyint + ({blank})::tinyint end as {item}"], [])
+
+
+def odd_answer(items: Sequence[str]) -> str:
+    """Condition: an answer of the row is not permitted. A choice for each item takes four times the CPU."""
+    return f"greatest({', '.join(f'c_{item}' for item in items)}) = {_NO_PLACE}"
 
 
 def has_several_marks(text: str) -> str:
@@ -125,7 +128,7 @@ def fault_list(faults: list[Fault], guard: str, asked: Sequence[str] = ()) -> st
         structs = ", ".join(f"case when {fault.condition} then {_struct(fault)} end" for fault in faults)
         lists.append(f"list_filter([{structs}], lambda f: f is not null)")
     if asked:
-        texts = ", ".join(f"case when e_{item} is null then t_{item} end" for item in asked)
+        texts = ", ".join(f"case when c_{item} = {_NO_PLACE} then t_{item} end" for item in asked)
         pairs = f"list_filter(list_zip([{', '.join(map(literal, asked))}], [{texts}]), lambda a: a[2] is not null)"
         lists.append(f"list_transform({pairs}, lambda a: {{'rule': {bad_answer('a[2]')}, 'column': a[1], 'text': a[2]}})")
     if not lists:
@@ -135,9 +138,10 @@ def fault_list(faults: list[Fault], guard: str, asked: Sequence[str] = ()) -> st
     return f"(case when {guard} then list_transform({found}, {masked}) else [] end)::{FAULT_TYPE}"
 
 
-def any_fault(faults: list[Fault]) -> str:
-    """A guard: whether one of the faults holds."""
-    return " or ".join(f"({fault.condition})" for fault in faults) or "false"
+def any_fault(faults: list[Fault], asked: Sequence[str] = ()) -> str:
+    """A guard: whether one of the faults holds or an answer of the items `asked` is not permitted."""
+    conditions = [fault.condition for fault in faults] + ([odd_answer(asked)] if asked else [])
+    return " or ".join(f"({one})" for one in conditions) or "false"
 
 
 def keyed_hash(text: str, purpose: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 from ingestion.feed import Feed
 from ingestion.home import Home, fsync_dir
 from ingestion.ledger import Ledger
+from ingestion.progress import Steps
 from ingestion.sources import SourceFile, StillMoving, list_inbox
 
 _ID_LENGTH = 16
@@ -59,8 +60,9 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
                 report.n_known += 1
             else:
                 new.append((file, feeds[owners[0]]))
+        steps = Steps(progress, len(new))
         for start in range(0, len(new), _AT_ONCE):
-            _land_some(home, ledger, report, deliveries, new[start:start + _AT_ONCE], progress)
+            _land_some(home, ledger, report, deliveries, new[start:start + _AT_ONCE], steps)
     return report
 
 
@@ -103,7 +105,7 @@ def landed_path(home: Home, sha256: str) -> Path:
 
 
 def _land_some(
-    home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], files: list[tuple[SourceFile, Feed]], progress: Callable[[str], None],
+    home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], files: list[tuple[SourceFile, Feed]], steps: Steps,
 ) -> None:
     """Store some files side by side (hashing and the disk take turns), then write their entries in the order of the inbox."""
     entries: list[tuple[str, dict[str, Any]]] = []
@@ -115,12 +117,13 @@ def _land_some(
                 found = next(stored)
                 if isinstance(found, StillMoving):
                     report.unsettled.append(file.relative_path)
-                    progress(f"left for the next run: {found}")
+                    steps.done("", "", is_silent=True)
+                    steps.say(f"left for the next run: {found}")
                     continue
                 kind, facts = _entry(deliveries, file, feed, *found)
                 if kind == "delivery":
                     deliveries[facts["sha256"]] = facts
-                    progress(f"landed {file.relative_path} as {facts['delivery_id']} ({feed.feed})")
+                steps.done("landed", f"{file.relative_path} as {facts['delivery_id']} ({feed.feed})", is_silent=kind == "repeat")
                 entries.append((kind, facts))
         finally:  # a file that cannot be read ends the run, what came before it is kept
             for entry in ledger.append_many(entries):

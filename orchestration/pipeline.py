@@ -24,6 +24,7 @@ from ingestion.home import Home
 from ingestion.landing import LandReport
 from ingestion.landing import land as land_files
 from ingestion.ledger import Ledger
+from ingestion.progress import Steps
 
 if TYPE_CHECKING:
     from expectations import Verdict
@@ -109,15 +110,15 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet,
     # Large files first, so that the last thread to finish has little left.
     pending.sort(key=lambda d: -d.n_bytes)
     with open_database() as database, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for number, done in enumerate(as_completed([pool.submit(one, d) for d in pending]), start=1):
+        steps = Steps(progress, len(pending))
+        for done in as_completed([pool.submit(one, d) for d in pending]):
             delivery, report = done.result()
             if not delivery.conformed:
                 facts = {k: v for k, v in asdict(report).items() if k != "delivery_id"}
                 ledger.append("conform", delivery_id=delivery.delivery_id, feed=delivery.feed,
                               feed_version=feeds[delivery.feed].version, reader_version=READER_VERSION, **facts)
             reports.setdefault(delivery.feed, []).append(report)
-            if _is_worth_a_line(report, number, len(pending)):
-                progress(_conform_line(number, len(pending), delivery, report))
+            steps.done("conformed", _outcome(delivery, report), is_fault=bool(report.refused) or report.n_quarantined > 0)
     return reports
 
 
@@ -184,16 +185,9 @@ def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, u
     return held
 
 
-def _is_worth_a_line(report: ConformReport, number: int, n_all: int) -> bool:
-    """Every delivery with a fault, and of the others enough to see that it goes on."""
-    return bool(report.refused) or report.n_quarantined > 0 or number == n_all or number % max(1, n_all // 10) == 0
-
-
-def _conform_line(number: int, n_all: int, delivery: Delivery, report: ConformReport) -> str:
-    head = f"conformed {number}/{n_all} {delivery.delivery_id} ({delivery.feed}): "
-    if report.refused:
-        return f"{head}refused, {report.refused['message']}"
-    return f"{head}{report.n_accepted:,} rows accepted, {report.n_quarantined:,} quarantined"
+def _outcome(delivery: Delivery, report: ConformReport) -> str:
+    became = f"refused, {report.refused['message']}" if report.refused else f"{report.n_accepted:,} rows accepted, {report.n_quarantined:,} quarantined"
+    return f"{delivery.delivery_id} ({delivery.feed}): {became}"
 
 
 def has_work(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> bool:
