@@ -144,7 +144,7 @@ def kpis(word: str, as_json: bool) -> None:
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Month or quarter, for rolling windows the last month. Default: the newest publishable.")
 @click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]), help="Default: what the period says, else month.")
 @click.option("--facility", help="Only this facility (id or name, in any case).")
-@click.option("--unit", help="Only this unit (id or name, in any case).")
+@click.option("--unit", help="Only this unit (id or name, in any case; or F1/4W).")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def show(kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
     """Print the published values of KPI (`pxw kpis` lists them)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.audit.evidence import dicts
-from orchestration.commands.show import resolve_kpi, resolve_period
+from orchestration.commands.show import resolve_kpi, resolve_period, resolve_place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -26,7 +26,7 @@ class NoSuchRow(click.ClickException):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A KPI (or a whole kpi_key) with what narrows it down to one row."""
+    """A KPI (or a whole kpi_key) with what narrows it down to one row; facility and unit by id or name, a unit also as F1/4W."""
 
     kpi: str
     level: str | None = None
@@ -63,8 +63,9 @@ def _by_place(con: DuckDBPyConnection, wanted: Wanted) -> dict[str, Any]:
     kpi_id = resolve_kpi(con, wanted.kpi)
     level = wanted.level or _level(con, kpi_id, wanted)
     grain, end_on = resolve_period(con, kpi_id, level, wanted.period, wanted.window)
+    facility_id, unit_id = resolve_place(con, wanted.facility, wanted.unit)
     conditions, values = ["segment_type = 'all'", "kpi_id = ?", "level = ?", "period_grain = ?", "period_end_on = ?"], [kpi_id, level, grain, end_on]
-    for column, value in (("facility_id", wanted.facility), ("unit_id", wanted.unit), ("service_line", wanted.service_line)):
+    for column, value in (("facility_id", facility_id), ("unit_id", unit_id), ("service_line", wanted.service_line)):
         if value is not None:
             conditions.append(f"{column} = ?")
             values.append(value)
@@ -78,7 +79,9 @@ def _by_place(con: DuckDBPyConnection, wanted: Wanted) -> dict[str, Any]:
     if len(found) > 1:
         keys = "\n".join(f"  {row['kpi_key']}" for row in found[:_SHOWN])
         more = f"\n  ... and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise click.UsageError(f"{len(found)} rows fit; name the facility, or trace one of these keys:\n{keys}{more}")
+        units = sorted({f"{row['facility_id']}/{row['unit_id']}" for row in found if row["unit_id"]})
+        way = f"--facility, or --unit {units[0]}" if unit_id and units else "the facility"
+        raise click.UsageError(f"{len(found)} rows fit; name {way}, or trace one of these keys:\n{keys}{more}")
     return found[0]
 
 

@@ -27,7 +27,7 @@ _SHOWN = 10     # of one kind and facility, unless --all
 @click.command("alerts")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(tuple(_WORDS)), help="Only these; may be repeated.")
 @click.option("--facility", help="Only what is about this facility, id or name.")
-@click.option("--unit", help="Only what is about this unit of it, id or name.")
+@click.option("--unit", help="Only what is about this unit of it, id or name; or F1/4W.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only what was first seen on this day or later.")
 @click.option("--all", "is_all", is_flag=True, help=f"Every line; otherwise the newest {_SHOWN} of a kind and facility.")
 @click.option("--test", "is_test", is_flag=True, help="Send a test message to every receiver of the settings; changes nothing.")
@@ -46,8 +46,8 @@ def alerts(kinds: tuple[str, ...], facility: str | None, unit: str | None, since
     asked = bool(kinds or facility or unit or since)
     if asked and (is_test or is_send):
         raise click.UsageError("--kind, --facility, --unit and --since narrow the list; what is sent is set in config/settings.yml")
-    if unit and not facility:
-        raise click.UsageError("a unit needs its --facility")
+    if unit and not facility and "/" not in unit:
+        raise click.UsageError("a unit needs its --facility, or is named with it: F1/4W")
     settings = load_settings(home).alerts
     if is_test:
         raise click.exceptions.Exit(_test(sending.receivers(settings)))
@@ -62,15 +62,14 @@ def alerts(kinds: tuple[str, ...], facility: str | None, unit: str | None, since
 
 def _asked_for(home: Home, kinds: Iterable[str], facility: str | None, unit: str | None, since: date | None) -> list[dict[str, Any]]:
     from orchestration.alert_rows import chosen, published_alerts
-    from orchestration.commands.show import resolve_facility, resolve_unit
+    from orchestration.commands.show import resolve_place
     from orchestration.published import NothingPublished, open_marts
 
     try:
         found = published_alerts(home)
-        if facility:
+        if facility or unit:
             with open_marts(home) as con:
-                facility = resolve_facility(con, facility)
-                unit = resolve_unit(con, facility, unit) if unit else None
+                facility, unit = resolve_place(con, facility, unit)
     except NothingPublished as nothing:
         raise click.ClickException(str(nothing)) from None
     return chosen(found, kinds=kinds, facility_id=facility, unit_id=unit, since=since)

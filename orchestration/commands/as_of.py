@@ -37,8 +37,8 @@ def as_of(context: click.Context, day: datetime, by: str | None) -> None:
 @click.option("--level", type=click.Choice(["enterprise", "facility", "service_line", "unit"]), help="Default: unit where one is named, else facility.")
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Default: the newest that was publishable.")
 @click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]))
-@click.option("--facility", help="Only this facility.")
-@click.option("--unit", help="Only this unit.")
+@click.option("--facility", help="Only this facility, id or name.")
+@click.option("--unit", help="Only this unit, id or name, or F1/4W.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_context
 def show(context: click.Context, kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def show(context: click.Context, kpi: str, level: str | None, period: str | None
     from orchestration.audit.as_of import as_of as compare
     from orchestration.audit.as_of import build_as_of, way_of
     from orchestration.published import open_marts
-    from orchestration.commands.show import level_of, resolve_kpi, resolve_period
+    from orchestration.commands.show import level_of, resolve_kpi, resolve_period, resolve_place
 
     level = level or level_of(unit)
     home, (on, wanted) = Home.from_env(), context.obj
@@ -62,8 +62,9 @@ def show(context: click.Context, kpi: str, level: str | None, period: str | None
     with open_marts(other) as con:
         kpi_id = resolve_kpi(con, kpi)
         grain, end_on = resolve_period(con, kpi_id, level, period, window)
+        facility_id, unit_id = resolve_place(con, facility, unit)      # as the places were known then
     where, values = "kpi_id = ? and level = ? and period_grain = ? and period_end_on = ? and segment_type = 'all'", [kpi_id, level, grain, end_on]
-    for column, value in (("facility_id", facility), ("unit_id", unit)):
+    for column, value in (("facility_id", facility_id), ("unit_id", unit_id)):
         if value is not None:
             where, values = f"{where} and {column} = ?", [*values, value]
     answer = compare(home, other, on, by, where, values)

@@ -18,7 +18,7 @@ _GRAINS = ("month", "quarter", "event")
 @click.command("chart")
 @click.argument("kpi")
 @click.option("--facility", help="Id or name; without it the whole enterprise.")
-@click.option("--unit", help="Unit of the facility, id or name.")
+@click.option("--unit", help="Unit of the facility, id or name; or F1/4W.")
 @click.option("--service-line", help="Service line of the facility.")
 @click.option("--window", type=click.Choice(_GRAINS), help="Default: the shortest window that has values; event: distances between rare events.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; ending .svg: the picture alone. Default: KPI-PLACE.html here.")
@@ -28,8 +28,8 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
     from orchestration.kpi_names import UNITS, find, published_kpis
     from orchestration.published import NothingPublished, open_marts
 
-    if (unit or service_line) and not facility:
-        raise click.UsageError("a unit or service line needs its --facility")
+    if (service_line or unit and "/" not in unit) and not facility:
+        raise click.UsageError("a unit or service line needs its --facility; a unit may be named with it: --unit F1/4W")
     try:
         with open_marts(Home.from_env()) as con:
             found = find(published_kpis(con), kpi)
@@ -60,13 +60,13 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
 
 def _place(con: Any, facility: str | None, unit: str | None, service_line: str | None) -> str:
     """Level and entity as a series key has them."""
-    from orchestration.commands.show import resolve_facility, resolve_unit
+    from orchestration.commands.show import resolve_place
 
-    if not facility:
+    facility_id, unit_id = resolve_place(con, facility, unit)
+    if not facility_id:
         return "enterprise:all"
-    facility_id = resolve_facility(con, facility)
-    if unit:
-        return f"unit:{facility_id}/{resolve_unit(con, facility_id, unit)}"
+    if unit_id:
+        return f"unit:{facility_id}/{unit_id}"
     return f"service_line:{facility_id}/{service_line}" if service_line else f"facility:{facility_id}"
 
 

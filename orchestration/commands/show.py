@@ -31,8 +31,7 @@ def show(home: Home, kpi: str, level: str | None, period: str | None, window: st
         with open_marts(home) as con:
             found = find(published_kpis(con), kpi)
             _check_question(found, level, facility, unit)
-            facility_id = resolve_facility(con, facility) if facility else None
-            unit_id = resolve_unit(con, facility_id, unit) if unit else None
+            facility_id, unit_id = resolve_place(con, facility, unit)
             grain, end_on = resolve_period(con, found.kpi_id, level, period, window)
             rows = _rows(con, found.kpi_id, level, grain, end_on, facility_id, unit_id)
             missing = "" if rows else _why_empty(con, found.kpi_id, level, grain, end_on, facility_id, unit_id)
@@ -70,6 +69,14 @@ def _check_question(kpi: KpiName, level: str, facility: str | None, unit: str | 
         raise click.UsageError("--facility narrows facilities, service lines or units; the enterprise has no facility: add --level facility")
     if unit and level != "unit":
         raise click.UsageError(f"--unit narrows units, and --level is {level}: add --level unit")
+
+
+def resolve_place(con: Any, facility: str | None, unit: str | None) -> tuple[str | None, str | None]:
+    """Ids of a facility and a unit given by id or name; a unit may name its facility itself: F1/4W. Raises UsageError."""
+    if unit and not facility and "/" in unit:
+        facility, _, unit = unit.partition("/")
+    facility_id = resolve_facility(con, facility) if facility else None
+    return facility_id, resolve_unit(con, facility_id, unit) if unit else None
 
 
 def resolve_facility(con: Any, wanted: str) -> str:

@@ -220,6 +220,7 @@ def test_the_list_counts_first_and_narrows(home: Home) -> None:
     assert listed("--kind", "held_delivery")[0] == "1 open: 1 held delivery"
     assert listed("--facility", "second")[0] == "1 open: 1 grievance overdue"
     assert listed("--facility", "F1", "--unit", "4 west", "--since", "2026-03-14")[0] == "2 open: 2 signals; 1 of the signals is no concern"
+    assert listed("--unit", "first/4w", "--since", "2026-03-14") == listed("--facility", "F1", "--unit", "4W", "--since", "2026-03-14")
     assert listed("--since", "2027-01-01") == ["nothing of that kind"]
     assert [one["alert_id"] for one in json.loads("".join(listed("--json", "--kind", "grievance_overdue")))] == ["id22"]
     assert "a unit needs its --facility" in listed("--unit", "4W")[-1] and "there is no facility 'F3'" in listed("--facility", "F3")[-1]

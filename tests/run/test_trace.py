@@ -20,6 +20,7 @@ from ingestion.ledger import Ledger
 from orchestration.audit.choose import Wanted
 from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.trace import find, trace_row
+from orchestration.published import open_marts
 from tests.run.conftest import SampleRun, run_pxw
 
 
@@ -123,6 +124,11 @@ def test_names_and_places_find_the_same_row_as_the_key(sample_run: SampleRun):
     row = find(Home(sample_run.home), Wanted("complaint_rate", facility="F1", period="2026-Q1"))
     assert row["kpi_key"] == "complaint_rate:quarter:2026-01-01:facility:F1:all"
     shown = run_pxw(sample_run.home, "trace", "complaint_rate", "--facility", "F1", "--period", "2026-Q1").stdout
+    named = find(Home(sample_run.home), Wanted("complaint_rate", unit="f1/4w", period="2026-03"))
+    assert named["kpi_key"] == "complaint_rate:month:2026-03-01:unit:F1/4W:all"
+    with open_marts(Home(sample_run.home)) as con:
+        names = con.execute("select facility_name, unit_name from marts.dim_unit inner join marts.dim_facility using (facility_id) where unit_key = 'F1/4W'").fetchone()
+    assert find(Home(sample_run.home), Wanted("complaint_rate", facility=names[0].upper(), unit=names[1], period="2026-03")) == named and "F1" not in names
     assert row["kpi_key"] in shown and "equal to the published value" in shown and "rl6_feedback_" in shown
 
 
@@ -132,8 +138,10 @@ def test_names_and_places_find_the_same_row_as_the_key(sample_run: SampleRun):
     (["complaint_rate", "--facility", "F1", "--period", "2019-01"], 1, "was never published for month ending 2019-01-31"),
     (["complaint_rate:month:2019-01-01:facility:F1:all"], 1, "was never published for month from 2019-01-01"),
     (["complaint_rate:quarter:2026-01-01:unit:F1/NOWHERE:all"], 1, "not for this place"),
-    (["complaint_rate", "--facility", "F9", "--period", "2026-Q1"], 1, "nothing is published for F9"),
-    (["complaint_rate", "--unit", "4W", "--period", "2026-Q1"], 2, "name the facility"),
+    (["complaint_rate", "--facility", "F9", "--period", "2026-Q1"], 2, "there is no facility 'F9'; there are F1"),
+    (["complaint_rate", "--facility", "F1", "--service-line", "none", "--period", "2026-Q1"], 1, "nothing is published for F1, none"),
+    (["complaint_rate", "--unit", "4W", "--period", "2026-Q1"], 2, "2 rows fit; name --facility, or --unit F1/4W, or trace one of these keys"),
+    (["complaint_rate", "--unit", "F1/9Z", "--period", "2026-Q1"], 2, "there is no unit '9Z'"),
     (["complaint_rate", "--period", "spring"], 2, "is not a period"),
 ])
 def test_what_is_not_there_is_said_clearly(sample_run: SampleRun, arguments: list[str], code: int, words: str):
