@@ -59,10 +59,12 @@ def control_chart(table, *, unit="unit", period="period", numerator="numerator",
     rules: anhoej, nhs (Making Data Count), western_electric, ihi · shift, trend: points they need, else the usual ones.
     direction: improvement is increase or decrease, or neutral · target: number or column, for the assurance icon.
     scale: 1000 for events per 1,000; applied to y, limits and target's comparison, never to counts or `value`.
-    freeze: number of points, or last period, of the baseline, or a true/false column · rebase: periods that start a new part, or a
-    true/false column · exclude: periods, or a true/false column · centre: a given centre line.
+    freeze: number of points, or last period, of the baseline, or a true/false column; a series that begins after it is judged by all its
+    points · rebase: periods that start a new part, or a true/false column · exclude: periods, or a true/false column. A period may be
+    written by any date in it, or as 2026-03; a part starts with the first point on or after the date · centre: a given centre line.
     minimum_points: base points below which a part is a run chart (median, no limits); 0 draws limits always.
-    ValueError: unknown option, repeated rows, impossible counts, exclusion under the NHS rules (use rebase or freeze).
+    ValueError: unknown option, repeated rows, impossible counts, exclusion under the NHS rules (use rebase or freeze),
+    a baseline or an exclusion that meets no point.
 
     >>> import methods
     >>> found = methods.control_chart(
@@ -131,33 +133,36 @@ def _base(series, rows, freeze, rebase, exclude):
         if isinstance(periods, str) and periods in rows.column_names:
             return _flags(rows, series, periods)
         for one in [periods] if isinstance(periods, str) or not np.iterable(periods) else periods:
-            out |= hit(series.stamps, series.stamp(one))
+            out |= hit(one)
         return out
 
-    def first_from(stamps, start):      # a part starts at the first point of the series on or after the date
-        later = stamps >= start
+    def first_from(period):      # a part starts at the first point of the series on or after the date
+        later = series.stamps >= series.stamp(period)
         return later & (np.cumsum(later, axis=0) == 1)
 
     starts = np.zeros(series.shape, bool) if rebase is None else marked(rebase, first_from)
-    excluded = np.zeros(series.shape, bool) if exclude is None else marked(exclude, _one_point)
+    excluded = np.zeros(series.shape, bool) if exclude is None else marked(exclude, lambda one: _one_period(series, one))
     return {"phase": np.cumsum(starts, axis=0, dtype=np.int32) if starts.any() else starts, "exclude": excluded, "freeze": _frozen(series, rows, freeze)}
 
 
-def _one_point(stamps, stamp):
-    hit = stamps == stamp
-    if stamps.size and not hit.any():
+def _one_period(series, period):
+    first, last = series.span(period)
+    hit = (series.stamps >= first) & (series.stamps <= last)
+    if hit.size and not hit.any():
         raise ValueError("a period to exclude is in no series")
     return hit
 
 
 def _frozen(series, rows, freeze):
-    """Points in the baseline of each series; 0 for all."""
+    """Points in the baseline of each series; 0 for all, also where a series begins after the baseline."""
     if freeze is None or isinstance(freeze, (int, np.integer)):
         return np.full(series.length.shape, freeze or 0)
     if isinstance(freeze, str) and freeze in rows.column_names:
         inside = _flags(rows, series, freeze)
     else:
-        inside = (series.stamps <= series.stamp(freeze)) & (series.stamps != grid.NEVER)
+        inside = (series.stamps <= series.span(freeze)[1]) & (series.stamps != grid.NEVER)
+        if inside.size and not inside.any():
+            raise ValueError("the baseline to freeze ends before every series begins")
     return np.where(inside, np.arange(1, series.shape[0] + 1)[:, None], 0).max(axis=0, initial=0)
 
 
@@ -210,6 +215,8 @@ def _signals(found, length, options):
     out = {"beyond": signals.outside(found.y, found.lcl, found.ucl).T}
     if options.rules == "anhoej":
         runs = signals.anhoej(found.y, found.centre, length=length, phase=found.phase, included=found.included)
+        if found.chart == "mr":     # neighbouring ranges share a point, so their runs mean nothing: qicharts2 tests limits alone
+            runs = replace(runs, **{key: np.zeros_like(getattr(runs, key)) for key in ("runs_signal", "in_long_run")})
         return out | {"codes": signals.anhoej_codes(found, runs).T} | {key: getattr(runs, key).T for key in ANHOEJ}
     rules = {"nhs": making_data_count.rules, "western_electric": signals.western_electric, "ihi": signals.ihi_run_chart}
     return out | {"codes": rules[options.rules](found, length=length, **options.points()).T}

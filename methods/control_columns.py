@@ -54,7 +54,8 @@ def _base_period(series, found):
     base, stamps = view.open(found["base"].T) & view.rows.inside, view.rows.spread(series.stamps)
     first = np.where(base, stamps, np.iinfo(np.int64).max).min(axis=0, initial=np.iinfo(np.int64).max)
     last = np.where(base, stamps, NEVER).max(axis=0, initial=NEVER)
-    first = np.where(last == NEVER, NEVER, first)
+    nothing = ~(base & ~np.isnan(view.open(found["y"].T))).any(axis=0)
+    first, last = (np.where(nothing, NEVER, edge) for edge in (first, last))
     excluded = np.count_nonzero(view.rows.inside & ~view.open(found["included"].T), axis=0)
     return (view.close(values).T for values in (first, last, excluded))
 

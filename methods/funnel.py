@@ -27,7 +27,7 @@ class Funnel:
     expected: events at the centre rate · z, z_winsorised, z_adjusted: without, winsorised, with overdispersion ·
     exact: exact limits as computed, the lower ones may be negative for small units · adjusted: limits with overdispersion, cut to
     the range of the value · used: the limits that judge, cut likewise. Each is a dict with the keys of TAILS ·
-    band: index into BANDS, 0 also for nulls.
+    band: index into BANDS, 0 also for nulls, and for a share of 100 % whose exact limit lies above n - 1 events of n.
     """
 
     rate: np.ndarray
@@ -60,24 +60,29 @@ def funnel(numerator, denominator, *, kind="rate", adjust=False, model="additive
         centre = (np.nansum(c, axis=1) / np.nansum(n, axis=1))[:, None]
         unit_variance = centre * (1 - centre) if kind == "proportion" else centre
         y, variance = c / n, unit_variance / n
-        z = (y - centre) / np.sqrt(variance)
+        z = _in_errors(y - centre, np.sqrt(variance))
         winsorised, phi = _winsorised(z, n_units)
         tau2 = _tau2(phi, n, unit_variance[:, 0], n_units)
         spread, z_adjusted = _widen(model, variance, z, phi, tau2, y - centre)
     top = 1.0 if kind == "proportion" else np.inf
     exact = exact_limits(centre, n, kind)
     adjusted = {key: np.clip(centre + q * spread, 0.0, top) for key, q in Z.items()}
-    used = adjusted if adjust else {key: _shown(value, n, top) for key, value in exact.items()}
+    used = adjusted if adjust else {key: np.clip(value, 0.0, top) for key, value in exact.items()}
+    judge = used if adjust else {key: _reached(value, n, top) if key.startswith("ucl") else value for key, value in used.items()}
     found = Funnel(rate=y, expected=centre * n, centre=centre[:, 0], exact=exact, adjusted=adjusted, used=used, z=z,
-                   z_winsorised=winsorised, z_adjusted=z_adjusted, phi=phi, tau2=tau2, n_units=n_units, band=_band(y, used))
+                   z_winsorised=winsorised, z_adjusted=z_adjusted, phi=phi, tau2=tau2, n_units=n_units, band=_band(y, judge))
     return _alone(found) if alone else found
 
 
-def _shown(limit, n, top):
-    """An exact limit cut to the possible values. Between n - 1 and n events it becomes 1, or units that have 100 % by right would
-    lie beyond it: at 98 % on average and 10 cases, four units in five."""
-    reached = (limit * n > n - 1) & (top == 1.0)
-    return np.where(reached, top, np.clip(limit, 0.0, top))
+def _in_errors(difference, error):
+    """Distance in standard errors. Where chance leaves no room (all units at 0, or at 100 %) every unit lies at the centre: 0."""
+    return np.where((error == 0) & (difference == 0), 0.0, difference / error)
+
+
+def _reached(upper, n, top):
+    """The upper limit that judges a share: between n - 1 and n events only more than all would lie beyond it, so nothing does. The line
+    as interpolated would flag units that have 100 % by right: at 98 % on average and 10 cases, four in five."""
+    return np.where((upper * n > n - 1) & (top == 1.0), top, upper)
 
 
 def _alone(found):
@@ -162,14 +167,14 @@ def _tau2(phi, n, unit_variance, n_units):
     excess = n_units * phi - (n_units - 1)
     all_n = np.nansum(n, axis=1)
     weights = (all_n - np.nansum(n ** 2, axis=1) / all_n) / unit_variance
-    return np.where(np.isnan(phi), np.nan, np.where((excess > 0) & (n_units > 1), excess / weights, 0.0))
+    return np.where(np.isnan(phi), np.nan, np.where((excess > 0) & (n_units > 1), excess / weights, 0.0))      # null: no unit at all
 
 
 def _widen(model, variance, z, phi, tau2, difference):
     """Standard error with overdispersion, and the z score that goes with it."""
     if model == "additive":
         spread = np.sqrt(variance + tau2[:, None])
-        return spread, difference / spread
+        return spread, _in_errors(difference, spread)
     if model == "multiplicative":
         factor = np.sqrt(np.maximum(1.0, phi))[:, None]
         return np.sqrt(variance) * factor, z / factor

@@ -20,7 +20,8 @@ class Grid:
     """T periods at most, S series.
 
     keys: Arrow table of S rows · cell: row of the table -> flat position in (T, S) · shape: (T, S) · length: (S,) periods per
-    series · stamps: (T, S) periods as integers (seconds since 1970 for dates) · kind: Arrow type of a date, None for integers.
+    series · stamps: (T, S) periods as integers (seconds since 1970 for dates) · kind: Arrow type of a date, None for integers ·
+    every: step of the calendar, None where there is none.
     """
 
     keys: object
@@ -29,6 +30,7 @@ class Grid:
     length: np.ndarray
     stamps: np.ndarray
     kind: object
+    every: str | None
 
     def place(self, values, empty=None):
         """One value per table row -> (T, S), `empty` where there is no row (null by default, and then floats)."""
@@ -64,9 +66,17 @@ class Grid:
 
     def stamp(self, period):
         """Stamp of one period given as a date, a datetime, ISO text or an integer."""
-        if self.kind is None:
-            return int(period)
-        return int(np.datetime64(str(period) if not isinstance(period, str) else period, "s").astype(np.int64))
+        return int(period) if self.kind is None else int(np.datetime64(str(period), "s").astype(np.int64))
+
+    def span(self, period):
+        """First and last stamp of the calendar step that a period lies in, of a month written as 2026-03, or of the moment itself."""
+        stamp = self.stamp(period)
+        is_month = self.kind is not None and len(str(period)) == 7 and self.every in (None, "day", "week")
+        every = "month" if is_month else self.every
+        if every is None:
+            return stamp, stamp
+        step = np.int64(_step(np.int64(stamp), every))
+        return int(_starts(step, every)), int(_starts(step + 1, every)) - 1
 
 
 def arrow(table):
@@ -96,7 +106,7 @@ def build(table, keys, period, every="month", repeats=False):
     cell = position * n_series + series
     if on_calendar:
         _refuse(np.flatnonzero(np.bincount(cell, minlength=shape[0] * shape[1]) > 1), n_series, table.select(keys), key_rows, every)
-    grid = Grid(table.select(keys).take(key_rows), cell, shape, length, None, kind)
+    grid = Grid(table.select(keys).take(key_rows), cell, shape, length, None, kind, every if on_calendar else None)
     known = grid.place(stamps, empty=NEVER)
     if not (on_calendar or repeats):
         _refuse(np.flatnonzero((known[1:] == known[:-1]) & (known[1:] != NEVER)), n_series, table.select(keys), key_rows, "period")
@@ -192,9 +202,12 @@ def _filled(known, every):
         return known
     first = _step(known[0], every)
     step = first + np.arange(known.shape[0])[:, None]
+    return np.where(missing, _starts(step, every), known)
+
+
+def _starts(step, every):
+    """First second of a day, week, month or quarter by its number."""
     if every in ("day", "week"):
-        start = (step * 7 - 3 if every == "week" else step) * 86_400
-    else:
-        months = (step * 3 if every == "quarter" else step).astype("datetime64[M]")
-        start = months.astype("datetime64[s]").astype(np.int64)
-    return np.where(missing, start, known)
+        return (step * 7 - 3 if every == "week" else step) * 86_400
+    months = (step * 3 if every == "quarter" else step).astype("datetime64[M]")
+    return months.astype("datetime64[s]").astype(np.int64)

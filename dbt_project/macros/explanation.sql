@@ -1,4 +1,5 @@
-{# One or two sentences beside the number: what the chart says of the last point, and how far to trust it. #}
+{# One or two sentences beside the number: what the chart says of the last point, and how far to trust it. Alerts send them, so no text that
+   a person typed is in them: why a part began stands in part_reason. #}
 
 {% macro explanation(v, s) -%}
 case
@@ -21,7 +22,8 @@ case
         end
         || case when {{ v }}.signal = 'none' then '' else
             ' by rule ' || regexp_replace({{ v }}.signal, '_(high|low|up|down)$', '') || ' since ' || {{ v }}.signal_since_on || '.' end
-        || coalesce(' The chart began a new part on ' || {{ v }}.part_from_on || ' (' || replace({{ v }}.last_part_reason, 'DEFINITION_CHANGED:', 'the definition changed:') || '); the values before it are judged apart.', '')
+        || coalesce(' The chart began a new part on ' || {{ v }}.part_from_on || case when {{ v }}.last_part_reason like '%DEFINITION_CHANGED:%' then ', as the definition changed' else ', by decision' end
+            || '; the values before it are judged apart.', '')
         || case {{ v }}.assurance
             when 'consistent_pass' then ' The target will be met as long as nothing changes.'
             when 'consistent_fail' then ' The target will not be met unless the process changes.'

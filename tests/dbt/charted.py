@@ -69,11 +69,14 @@ def organisation(given: Input, series: Iterable[str], on: str) -> None:
 
 
 def define(folder: Path, out: Path, kpis: dict[str, tuple], more: dict[str, str] | None = None) -> None:
-    """Definitions of the project with KPIs of one's own: name -> (type, further keys of `chart`, target, measure or nothing for the rate)."""
+    """Definitions of the project with KPIs of one's own: name -> (type, further keys of `chart`, target, measure or nothing for the rate).
+
+    A target is a number, or what stands after `target:`.
+    """
     (folder / "kpis").mkdir(parents=True, exist_ok=True)
     for name, (kind, rest, target, *measure) in kpis.items():
         text = KPI.format(name=name, type=kind, more=rest, measure=measure[0] if measure else "complaints_per_1000_encounters")
-        goal = "" if target is None else f"target: {{value: {target}, from: 2020-01-01, reason: test}}\n"
+        goal = "" if target is None else f"target: {target if isinstance(target, str) else f'{{value: {target}, from: 2020-01-01, reason: test}}'}\n"
         (folder / "kpis" / f"{name}.yml").write_text(text + goal)
     for name, text in (more or {}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

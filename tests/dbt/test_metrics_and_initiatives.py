@@ -23,6 +23,8 @@ RARE = [day(text) for text in ("2023-02-03", "2023-02-20", "2023-04-01", "2023-0
                               "2024-07-02", "2024-08-19", "2024-11-11", "2024-12-30")]      # facility B; its May 2023 has no encounters
 HOURS = [800, 810, 790, 805, 795, 800, 820, 780, 800, 815, 785, 800, 850, 845, 870, 830, 860, 855, 840, 850, 865, 835, 850]     # U2, not its last month
 CASES = [30] * 12 + [12] * 12      # a change at the first of January 2024
+WAVES = ([30] * 6 + [24] * 6) * 2  # facility C: three crossings of the centre and no long run
+COACHED = "Coaching of Dr A. Example"
 
 
 def metric(code: str, unit: str, month: date, **numbers: float) -> dict:
@@ -43,8 +45,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given.delivery("org", "2022-01-01", [
         {"source_feed": "*", "source_facility_code": "A", "source_unit_code": unit, "facility_id": "A", "facility_name": "A",
          "unit_id": unit, "unit_name": unit, "service_line": unit and "wards"} for unit in (None, "U1", "U2")
-    ] + [{"source_feed": "*", "source_facility_code": "B", "facility_id": "B", "facility_name": "B"}])
-    charted.deliver(given, [("A", month, 5000, n) for month, n in zip(MONTHS, CASES, strict=True)], "2025-01-05")
+    ] + [{"source_feed": "*", "source_facility_code": name, "facility_id": name, "facility_name": name} for name in "BC"])
+    charted.deliver(given, [(name, month, 5000, n) for name, counts in (("A", CASES), ("C", WAVES))
+                            for month, n in zip(MONTHS, counts, strict=True)], "2025-01-05")
     given.delivery("sheet", "2025-01-05", [
         {"facility_code": "B", "class_code": "inpatient", "period_grain": "month", "period_start_on": month, "n_encounters": 3000}
         for month in MONTHS if month != date(2023, 5, 1)
@@ -72,13 +75,17 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         initiative("I5", "No such unit", "2024-01-01", facility_code="A", unit_code="U9"),
         initiative("I6", "Yesterday", "2024-12-31", facility_code="A"),
         initiative("I7", "Whole process", "2024-01-01", kpi_id="rebased", facility_code="A", action_code="rebase"),
+        initiative("I10", COACHED, "2023-07-01", kpi_id="restarted", facility_code="A", action_code="rebase"),
         initiative("I9", "More nurses", "2024-01-01", kpi_id="nursing_hours_per_patient_day", facility_code="A", unit_code="U2"),
         initiative("I8", "Courses", "2024-01-01", kpi_id="training_completion", facility_code="A", unit_code="U1"),
     ])
-    given.open_alerts.append({"subject_id": hashlib.md5(b"new_signal|rate:month:facility:A").hexdigest(), "alert_id": "kept", "first_seen_on": day("2024-03-01")})
+    # What the ledger says was open: the signal that lasts, and of another KPI one in the other direction.
+    for subject, code in (("rate:month:facility:A:improvement_low", "kept"), ("restarted:month:facility:A:concern_high", "over")):
+        given.open_alerts.append({"subject_id": hashlib.md5(f"new_signal|{subject}".encode()).hexdigest(), "alert_id": code, "first_seen_on": day("2024-03-01")})
     given.write()
     charted.define(warehouse.root / "own", warehouse.input / "definitions", {"rate": ("u", "rules: anhoej", 4.0), "rebased": ("u", "rules: anhoej", 4.0), "between": ("g", "rules: anhoej", 9.0),
-        "days": ("t", "rules: anhoej", 9.0), "chosen": ("auto", "rules: anhoej", 4.0)})
+        "days": ("t", "rules: anhoej", 9.0), "chosen": ("auto", "rules: anhoej", 4.0),
+        "restarted": ("u", "rules: anhoej", "[{value: 0.1, from: 2020-01-01, to: 2025-12-31, reason: test}, {value: 0.2, from: 2026-01-01, reason: next year}]")})
     warehouse.dbt("build", "--exclude-resource-type", "unit_test")     # with every data test: evidence, parts, keys
     return warehouse
 
@@ -148,7 +155,8 @@ def test_rare_events_are_charted_by_the_distance_between_them(warehouse: Warehou
     assert warehouse.rows("select distinct kpi_id, facility_id, chart, chart_note from marts.kpi_trend where kpi_id in ('chosen', 'between', 'days') "
                           "and period_grain = 'month' order by all") == [
         {"kpi_id": "chosen", "facility_id": "A", "chart": "u_prime", "chart_note": None},
-        {"kpi_id": "chosen", "facility_id": "B", "chart": "run", "chart_note": "RARE_EVENTS"}]
+        {"kpi_id": "chosen", "facility_id": "B", "chart": "run", "chart_note": "RARE_EVENTS"},
+        {"kpi_id": "chosen", "facility_id": "C", "chart": "u_prime", "chart_note": None}]
     assert {row["facility_id"] for row in warehouse.rows("select * from marts.kpi_trend where period_grain = 'event' and kpi_id = 'chosen'")} == {"B"}
 
 
@@ -204,9 +212,35 @@ def test_targets_tell_distance_and_since_when_they_hold(warehouse: Warehouse) ->
         pytest.approx(2.4), pytest.approx(1.6), "test", 0, None)
 
 
+def alerts(warehouse: Warehouse, subject: str) -> list[dict]:
+    return warehouse.rows(f"select * from marts.alert where starts_with(subject_key, '{subject}') order by all")
+
+
 def test_an_alert_keeps_the_id_and_date_that_the_ledger_holds(warehouse: Warehouse) -> None:
-    row = warehouse.row("select * from marts.alert where subject_key = 'rate:month:facility:A'")
+    (row,) = alerts(warehouse, "rate:month:facility:A")
     assert (row["alert_id"], row["first_seen_on"], row["alert_kind"], row["is_concern"]) == ("kept", day("2024-03-01"), "new_signal", False)
     assert row["message"].startswith("rate, A: Signal, improvement: low values by rule ")
-    other = warehouse.row("select alert_id, first_seen_on from marts.alert where subject_key = 'rebased:month:facility:A' or subject_key = 'complaint_rate:month:facility:A'")
-    assert other["alert_id"] != "kept"
+
+
+def test_a_signal_in_the_other_direction_is_another_event(warehouse: Warehouse) -> None:
+    signal, missed = alerts(warehouse, "restarted:month:facility:A")
+    assert (signal["subject_key"], missed["alert_kind"]) == ("restarted:month:facility:A:improvement_low", "target_missed_twice")
+    assert signal["alert_id"] != "over" and signal["first_seen_on"] == day("2024-01-01")
+
+
+def test_a_target_that_is_announced_does_not_end_the_alert_of_the_one_that_holds(warehouse: Warehouse) -> None:
+    (row,) = [row for row in alerts(warehouse, "restarted:month:facility:A") if row["alert_kind"] == "target_missed_twice"]
+    assert row["message"] == "restarted, A: target 0.1 missed 24 periods in a row" and row["first_seen_on"] == day("2023-02-01")
+
+
+def test_a_series_that_is_not_random_is_an_alert_without_a_direction(warehouse: Warehouse) -> None:
+    (row,) = [row for row in alerts(warehouse, "rate:month:facility:C:") if row["alert_kind"] == "new_signal"]
+    assert (row["subject_key"], row["is_concern"], row["first_seen_on"]) == ("rate:month:facility:C:runs_signal", False, day("2024-12-01"))
+    assert "not random around its centre (3 crossings, expected at least " in row["message"]
+
+
+def test_no_alert_repeats_what_a_person_typed(warehouse: Warehouse) -> None:
+    told = warehouse.row("select part_reason, explanation from marts.kpi_signal where series_key = 'restarted:month:facility:A'")
+    assert told["part_reason"] == f"I10 {COACHED}" and "The chart began a new part on 2023-07-01, by decision;" in told["explanation"]
+    messages = [row["message"] for row in warehouse.rows("select message from marts.alert where kpi_id in ('restarted', 'rebased', 'rate')")]
+    assert len(messages) > 3 and not [text for text in messages if "Example" in text or "I10" in text or "I7" in text]

@@ -67,6 +67,9 @@ def kpis() -> dict[str, tuple]:
     found["automatic"] = ("auto", "rules: anhoej", 4.0)
     found["automatic_nhs"] = ("auto", "rules: nhs", 4.0)
     found["zones"] = ("i", "rules: western_electric", 4.0)
+    turns = ("value: 4, from: 2020-01-01, to: 2023-12-31", "value: 3, from: 2024-01-01, to: 2024-12-31", "value: 2, from: 2025-01-01")
+    found["in_turn"] = ("i", "rules: anhoej", f"[{', '.join(f'{{{turn}, reason: test}}' for turn in turns)}]")
+    found["ended"] = ("i", "rules: anhoej", "{value: 4, from: 2020-01-01, to: 2024-06-30, reason: test}")
     return found
 
 
@@ -165,7 +168,7 @@ def test_values_are_those_of_kpi_value_to_the_last_digit(charts: Warehouse) -> N
 def test_a_new_part_is_named_where_the_chart_says_that_nothing_happens(charts: Warehouse) -> None:
     rows = charts.rows("select facility_id, part_from_on, part_reason, variation, explanation from marts.kpi_signal where kpi_id = 'q_u_true_part' order by all")
     assert {(row["part_from_on"], row["part_reason"]) for row in rows} == {(day("2023-07-01"), "new process (decided by board)")}
-    told = "The chart began a new part on 2023-07-01 (new process (decided by board)); the values before it are judged apart."
+    told = "The chart began a new part on 2023-07-01, by decision; the values before it are judged apart."
     assert all(told in row["explanation"] for row in rows)
     quiet = [row["explanation"] for row in rows if row["variation"] == "common_cause"]
     assert quiet and all(text.startswith("No signal: the last value varies as the new part of the chart does. The chart began") for text in quiet)
@@ -217,7 +220,8 @@ def test_targets_are_counted_again_from_the_values(charts: Warehouse) -> None:
                        f"{', '.join(repr(name) for name in kpis())})")
     kinds = set()
     for row in rows:
-        own, sign = values[row["series_key"]], -1 if values[row["series_key"]][0]["direction"] == "decrease" else 1
+        own = [one for one in values[row["series_key"]] if row["valid_from_on"] <= one["period_end_on"] <= (row["valid_to_on"] or day("2030-01-01"))]
+        sign = -1 if own[0]["direction"] == "decrease" else 1
         months, met = [one["period_start_on"] for one in own], [sign * (one["value"] - row["target"]) >= 0 for one in own]
         assert (row["n_periods"], row["n_periods_met"], row["is_met"]) == (len(met), sum(met), met[-1])
         assert row["distance"] == pytest.approx(sign * (own[-1]["value"] - row["target"]), abs=1e-12)
@@ -229,6 +233,14 @@ def test_targets_are_counted_again_from_the_values(charts: Warehouse) -> None:
         kinds.add((met[-1], row["first_met_on"] == row["met_since_on"], any(met), running > 1))
     # Stayed met from the first; met again later; missed once, twice, and never met.
     assert {(True, True, True, True), (True, False, True, True), (False, False, True, False), (False, False, True, True), (False, True, False, True)} <= kinds
+
+
+def test_a_target_is_current_while_it_holds_and_not_before(charts: Warehouse) -> None:
+    found = charts.rows("select kpi_id, target, n_periods, is_current from marts.kpi_target_status where kpi_id in ('in_turn', 'ended') "
+                        "and facility_id = 'step' order by all")
+    assert [tuple(row.values()) for row in found] == [("ended", 4.0, 30, False), ("in_turn", 3.0, 12, True), ("in_turn", 4.0, 24, False)]
+    drawn = charts.rows("select target, count(*)::int as n from marts.kpi_trend where kpi_id = 'in_turn' and facility_id = 'step' group by all order by all")
+    assert [tuple(row.values()) for row in drawn] == [(3.0, 12), (4.0, 24)]
 
 
 def test_funnels_agree_with_r(tmp_path: Path, shared: Path) -> None:

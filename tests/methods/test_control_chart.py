@@ -174,6 +174,13 @@ def test_freeze_exclude_and_rebase_by_period_and_by_column():
     ):
         first, second = (methods.control_chart(table, chart="u", **options) for options in (by_period, by_column))
         assert first.equals(second) and not first.equals(methods.control_chart(table, chart="u"))
+    ends = table | {"period": [day.replace(day=28) for day in table["period"]]}     # dates inside the month: the same decisions
+    for options in ({"freeze": "2025-12"}, {"freeze": date(2025, 12, 1)}, {"exclude": ["2026-01"]}, {"exclude": [date(2026, 1, 5)]}):
+        inside, first = (chart(one, chart="u", **options) for one in (ends, table))
+        assert [[row[key] for key in ("centre", "n_base", "is_base", "is_excluded")] for row in inside] == [
+            [row[key] for key in ("centre", "n_base", "is_base", "is_excluded")] for row in first], options
+    daily = chart(ends, chart="u", every=None, freeze="2025-12")
+    assert only(daily, "n_base") == 12 and daily[11]["is_base"]
     frozen = chart(table, chart="u", freeze=12)
     assert frozen[0]["base_to"] == date(2025, 12, 1) and frozen[0]["n_base"] == 12 and frozen[12]["is_outside"]
     without = chart(table, chart="u", exclude=["2026-01"])
@@ -242,6 +249,13 @@ def test_arrays_and_table_agree_for_every_rule_set():
             assert rows.signal.tolist() == [signals.CODES[i] for i in wanted]
 
 
+def test_moving_ranges_have_no_test_of_runs():
+    """As in qicharts2: neighbouring ranges share a point. The ranges here rise step by step."""
+    rows = chart(one_unit(np.cumsum(np.arange(24))), chart="mr", minimum_points=0)
+    assert only(rows, "runs_signal") is False and rows[-1]["longest_run"] > rows[-1]["longest_run_max"]
+    assert {row["signal"] for row in rows} == {"none"} and only(rows, "variation") == "common_cause"
+
+
 POOR = {"identical": ([7] * 12, [70] * 12), "zeros": ([0] * 12, [70] * 12), "one point": ([7], [70]), "all missing": ([None] * 12, [None] * 12),
         "no denominators": ([3] * 12, [None] * 12), "nobody": ([0] * 12, [0] * 12)}
 
@@ -256,7 +270,8 @@ def test_poor_series_signal_nothing_on_any_chart(name, rules):
         assert not [row for row in rows if row["signal"] != "none" or row["is_outside"] or row["runs_signal"]], what
         assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float)), what
         if what == "all missing":
-            assert {(row["y"], row["centre"], row["ucl"], row["limits_status"], row["variation"]) for row in rows} == {(None, None, None, "no_data", None)}
+            told = ("y", "centre", "ucl", "limits_status", "variation", "base_from", "base_to")
+            assert {tuple(row[key] for key in told) for row in rows} == {(None, None, None, "no_data", None, None, None)}
 
 
 def test_empty_table_has_all_columns():
@@ -278,6 +293,7 @@ def test_empty_table_has_all_columns():
         (one_unit(COUNTS), {"rules": "anhoej", "trend": 6}, "no option trend"),
         (one_unit(COUNTS), {"rules": "nhs", "exclude": ["2025-03"]}, "no exclusion"),
         (one_unit(COUNTS), {"exclude": ["2031-03"]}, "in no series"),
+        (one_unit(COUNTS), {"freeze": "2024-12"}, "ends before every series begins"),
         (one_unit(COUNTS, target=["x"] * 12), {"unit": ["unit", "target"]}, "rename the key columns target"),
         (one_unit(COUNTS) | {"period": [date(2025, 1, d + 1) for d in range(12)]}, {}, "more than one row in the same month"),
         (one_unit(COUNTS) | {"period": [1, 1, *range(10)]}, {}, "more than one row"),

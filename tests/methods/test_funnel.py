@@ -84,10 +84,18 @@ def test_a_limit_of_a_small_unit_is_negative_until_it_is_shown():
 
 
 def test_a_unit_with_all_of_few_cases_is_not_beyond_the_limit_of_a_good_group():
+    """The line is the interpolated one, as for rates; the verdict knows that nothing lies beyond all."""
     c, n = np.array([10.0, 10, 960, 8]), np.array([10.0, 10, 980, 10])
     found = funnel.funnel(c, n, kind="proportion")
-    assert found.exact["ucl95"][0] < 1 and found.used["ucl95"][0] == 1
+    assert found.used["ucl95"][0] == found.exact["ucl95"][0] < found.rate[0] == 1
     assert [funnel.BANDS[i] for i in found.band] == ["within", "within", "within", "below_95"]
+
+
+def test_a_lower_limit_is_never_raised_to_all():
+    """Weighted shares have fractions of events: 9.95 of 10 is not too few where 9 of 10 would not be."""
+    found = funnel.funnel([9.95, 9990, 9990, 10000, 1], [10, 1e4, 1e4, 1e4, 1], kind="proportion")
+    assert found.exact["lcl95"][0] < 0.95 and found.used["lcl95"][0] == found.exact["lcl95"][0]
+    assert (found.used["lcl998"][4], funnel.BANDS[found.band[0]]) == (found.exact["lcl998"][4], "within") and found.exact["lcl998"][4] < 1
 
 
 # --- poor data ----------------------------------------------------------------------------------------------
@@ -109,7 +117,8 @@ def test_poor_groups(kind):
     n = np.array([[10.0, 20, 30], [10, 10, 0], [10, 0, 10], [10, 10, 10], [10, 10, 10]])
     found = funnel.funnel(c, n, kind=kind)
     assert (found.band == 0).all() and not any(np.isinf(getattr(found, key)).any() for key in (*ARRAYS, "phi", "tau2"))
-    assert found.rate[0].tolist() == [0, 0, 0] and np.isnan(found.phi[0]) and np.isnan(found.tau2[0])
+    assert found.rate[0].tolist() == [0, 0, 0] and found.z[0].tolist() == found.z_adjusted[0].tolist() == [0, 0, 0]
+    assert (found.phi[0], found.tau2[0]) == (0, 0)      # nobody differs: no scatter, and phi and tau2 are still reported
     assert (found.phi[1], found.tau2[1], found.n_units[1]) == (0, 0, 1)
     assert np.isnan(found.centre[2]) and found.n_units[2] == 0
     assert (found.phi[3], found.tau2[3]) == (0, 0)

@@ -9,14 +9,17 @@ with window_rank as (
 
 event as (
     select
-        'new_signal' as alert_kind, s.series_key as subject_key, s.signal_since_on as first_seen_on,
+        -- A signal of another direction, or of another meaning, is another event.
+        'new_signal' as alert_kind, s.series_key || ':' || s.variation as subject_key,
+        -- A series that is not random has no first point that says so: it is seen with its last.
+        case s.variation when 'runs_signal' then s.period_start_on else s.signal_since_on end as first_seen_on,
         s.kpi_id, s.facility_id, s.unit_id, cast(null as varchar) as feed,
         s.variation like 'concern%' as is_concern,
         s.kpi_id || ', ' || coalesce(s.unit_id, s.service_line, s.facility_id, 'enterprise')
             || case when coalesce(s.unit_id, s.service_line) is not null then ' in ' || s.facility_id else '' end || ': ' || s.explanation as message
     from {{ ref('kpi_signal') }} as s
     left join window_rank as w on w.kpi_id = s.kpi_id
-    where s.signal <> 'none' and s.variation is not null and s.period_grain in (w.period_grain, 'event')
+    where s.variation <> 'common_cause' and s.period_grain in (w.period_grain, 'event')
     union all
     select
         'target_missed_twice', t.target_key, t.missed_twice_on, t.kpi_id, t.facility_id, t.unit_id, null, true,
