@@ -81,5 +81,5 @@ def _definitions(home: Home) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     for entry in Ledger(home.ledger).entries(DEFINITIONS):
         for change in entry["changes"]:
-            known[change["file"]] = {"file": change["file"], "new": change["new"], "at": entry["at"], "user": entry["user"]}
+            known[change["file"]] = {"at": entry["at"], "user": entry["user"], "owner": None, **change}
     return [one for _, one in sorted(known.items()) if one["new"]]

@@ -76,21 +76,24 @@ def event(state: str, run_id: str, inputs: Iterable[InputDataset], outputs: Iter
 
 
 def inputs_of(home: Home, deliveries: Iterable[Mapping[str, Any]]) -> list[InputDataset]:
-    """The feeds a build read, versioned by their newest delivery, and the definitions, with who changed them last."""
+    """The feeds a build read, versioned by their newest delivery, and the definitions: whose file, of when, noted by whose run."""
     from openlineage.client.event_v2 import InputDataset
-    from openlineage.client.facet_v2 import dataset_version_dataset, ownership_dataset
+    from openlineage.client.facet_v2 import dataset_version_dataset, documentation_dataset, ownership_dataset
 
     newest = {one["feed"]: one["delivery_id"] for one in deliveries}
     found = [InputDataset(NAMESPACE, f"raw.{feed}", facets={"version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version, producer=PRODUCER)})
              for feed, version in sorted(newest.items())]
-    changed: dict[str, tuple[str | None, str]] = {}
+    changed: dict[str, dict[str, Any]] = {}
     for entry in Ledger(home.ledger).entries(DEFINITIONS):
-        changed |= {change["file"]: (change["new"], entry["user"]) for change in entry["changes"]}
-    for file, (sha256, user) in sorted(changed.items()):
-        if sha256:
+        changed |= {change["file"]: {"at": entry["at"], "user": entry["user"], **change} for change in entry["changes"]}
+    for file, change in sorted(changed.items()):
+        if change["new"]:
+            owners = [ownership_dataset.Owner(name=f"user:{name}", type=kind) for name, kind in ((change.get("owner"), "FILE_OWNER"), (change["user"], "CHANGE_NOTED_BY")) if name]
+            told = f"file of {change['modified_at'] or 'an unknown time'}; this version noted at {change['at']}"
             found.append(InputDataset(NAMESPACE, f"definition/{file}", facets={
-                "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=sha256, producer=PRODUCER),
-                "ownership": ownership_dataset.OwnershipDatasetFacet(owners=[ownership_dataset.Owner(name=f"user:{user}", type="LAST_CHANGED_BY")], producer=PRODUCER)}))
+                "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=change["new"], producer=PRODUCER),
+                "documentation": documentation_dataset.DocumentationDatasetFacet(description=told, producer=PRODUCER),
+                "ownership": ownership_dataset.OwnershipDatasetFacet(owners=owners, producer=PRODUCER)}))
     return found
 
 

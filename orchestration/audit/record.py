@@ -47,7 +47,10 @@ def known_definitions(home: Home) -> dict[str, str]:
 
 
 def note_definitions(home: Home, feeds: Mapping[str, Feed]) -> list[dict[str, Any]]:
-    """Write down which definition or configuration file changed since the last run; the changes."""
+    """Write down which definition or configuration file changed since the last run; the changes.
+
+    Who changed a file is not known here: `owner` is the account that owns it, `modified_at` its own time, and the entry's user ran what noticed it.
+    """
     known, now = known_definitions(home), {}
     changes = []
     for name, path in _definition_files(home):
@@ -56,10 +59,10 @@ def note_definitions(home: Home, feeds: Mapping[str, Feed]) -> list[dict[str, An
         if known.get(name) == now[name]:
             continue
         modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        changes.append({"file": name, "old": known.get(name), "new": now[name], "modified_at": modified_at})
+        changes.append({"file": name, "old": known.get(name), "new": now[name], "modified_at": modified_at, "owner": _owner(path)})
         if not name.startswith(CONFIGURATION):
             _keep(home, now[name], content)
-    changes += [{"file": name, "old": known[name], "new": None, "modified_at": None} for name in sorted(set(known) - set(now))]
+    changes += [{"file": name, "old": known[name], "new": None, "modified_at": None, "owner": None} for name in sorted(set(known) - set(now))]
     if changes:
         Ledger(home.ledger).append(DEFINITIONS, user=getpass.getuser(), code_version=code_version(), n_feeds=len(feeds), changes=changes)
     return changes
@@ -115,6 +118,13 @@ def _definition_files(home: Home) -> Iterator[tuple[str, Path]]:
     for folder in _own("PXW_DEFINITIONS"):
         yield from _below(folder, ("**/*.yml", "**/*.csv"), "own/")
     yield from _below(home.config, ("**/*",), CONFIGURATION)
+
+
+def _owner(path: Path) -> str | None:
+    try:
+        return path.owner()
+    except (KeyError, NotImplementedError):     # an account without a name, as in a container; a system without owners
+        return None
 
 
 def _own(variable: str) -> Iterable[Path]:

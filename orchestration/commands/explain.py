@@ -59,7 +59,7 @@ def _print(found: Explanation) -> None:
     console.print("\n[bold]Versions this warehouse has seen[/]")
     for one in found.versions:
         what = "first seen" if one["old"] is None else "removed" if one["new"] is None else f"{one['old'][:12]} to {one['new'][:12]}"
-        console.print(f"  {one['at'][:19]} {one['file']}: {what}, noted by {one['user']}, file of {one['modified_at'] or '-'}, code {one['code_version']}", markup=False)
+        console.print(f"  {one['at'][:19]} {one['file']}: {what}, noted by {one['user']}, file of {one.get('owner') or 'unknown'}, {one['modified_at'] or '-'}, code {one['code_version']}", markup=False)
         for line in one["lines"]:
             console.print(f"      {line}", markup=False)
     if not found.versions:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,8 +13,10 @@ from uuid import uuid4
 import pytest
 
 from ingestion.home import Home
+from ingestion.ledger import Ledger
 from orchestration.audit import openlineage
 from orchestration.audit.lineage import Lineage
+from orchestration.audit.record import note_definitions
 
 LINEAGE = Lineage(parents={("marts.a", "x"): [("core.b", "y")]}, described={("marts.a", "x"): "What x is"}, models={"marts.a": "A"})
 
@@ -44,9 +48,24 @@ def test_events_go_to_the_url_of_the_settings(tmp_path: Path, receiver):
     run_id = str(uuid4())
     assert openlineage.emit(home, "START", run_id)
     assert openlineage.emit_complete(home, run_id, LINEAGE, [{"feed": "rl6", "delivery_id": "abc"}], {"marts.a": 3})
-    assert [event["eventType"] for event in got] == ["START", "COMPLETE"] and not openlineage.events_path(home).exists()
+    assert openlineage.emit(home, "FAIL", run_id)
+    assert [event["eventType"] for event in got] == ["START", "COMPLETE", "FAIL"] and len({event["run"]["runId"] for event in got}) == 1 and not openlineage.events_path(home).exists()
     assert got[1]["outputs"][0]["facets"]["columnLineage"]["fields"]["x"]["inputFields"][0]["name"] == "core.b"
     assert got[1]["inputs"][0]["facets"]["version"]["datasetVersion"] == "abc"
+
+
+def test_a_definition_is_told_with_its_own_time_and_owner_and_whose_run_noted_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    home, own = Home(tmp_path / "home").create(), tmp_path / "own" / "kpis" / "mine.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("kpi: mine\n")
+    os.utime(own, (1_770_000_000, 1_770_000_000))
+    monkeypatch.setenv("PXW_DEFINITIONS", str(tmp_path / "own"))
+    note_definitions(home, {})
+    (entry,) = Ledger(home.ledger).entries("definitions")
+    (found,) = [one for one in openlineage.inputs_of(home, []) if one.name == "definition/own/kpis/mine.yml"]
+    assert found.facets["documentation"].description == f"file of 2026-02-02T02:40:00+00:00; this version noted at {entry['at']}"
+    assert [(one.name, one.type) for one in found.facets["ownership"].owners] == [
+        (f"user:{own.owner()}", "FILE_OWNER"), (f"user:{getpass.getuser()}", "CHANGE_NOTED_BY")]
 
 
 def test_columns_are_told_once_and_again_when_they_change(tmp_path: Path):

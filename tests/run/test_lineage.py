@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import duckdb
@@ -13,8 +14,10 @@ import pytest
 
 from ingestion.feed import load_feeds
 from ingestion.home import Home
+from ingestion.ledger import Ledger
 from orchestration.audit.lineage import Lineage, read_lineage
 from orchestration.audit.lineage_page import page_path
+from orchestration.dbt_render import PROJECT_DIR
 from tests.run.conftest import SampleRun
 
 _TEXT = {"type": "string"}
@@ -32,7 +35,7 @@ def _map(values: dict) -> dict:
     return {"type": "object", "additionalProperties": values}
 
 
-# What OpenLineage 2-0-2 and its facets require (openlineage.io/spec, JobType 2-0, ProcessingEngine 1-1, ColumnLineage and Schema 1-2, the others 1-0),
+# What OpenLineage 2-0-2 and its facets require (openlineage.io/spec, JobType 2-0, ProcessingEngine 1-1, Documentation 1-1, ColumnLineage and Schema 1-2, the others 1-0),
 # written down for the facets that our events and the client use; a facet that is not here is an error, so none goes unchecked.
 _BASE = _object("_producer _schemaURL", _producer={"type": "string", "format": "uri", "minLength": 1},
                 _schemaURL={"type": "string", "pattern": r"^https://openlineage\.io/spec/.+\.json#/\$defs/\w+$"})
@@ -42,6 +45,7 @@ _FACETS = {
             "tags": _object("", tags=_list(_object("key value", key=_TEXT, value=_TEXT, source=_TEXT)))},
     "job": {"jobType": _object("processingType integration", processingType=_TEXT, integration=_TEXT, jobType=_TEXT)},
     "dataset": {"version": _object("datasetVersion", datasetVersion=_TEXT), "ownership": _object("", owners=_list(_object("name", name=_TEXT, type=_TEXT))),
+                "documentation": _object("description", description=_TEXT, contentType=_TEXT),
                 "schema": _object("", fields=_list(_object("name", name=_TEXT, type=_TEXT, description=_TEXT))),
                 "columnLineage": _object("fields", fields=_map(_object("inputFields", inputFields=_list(_FIELD))), dataset=_list(_FIELD))},
     "output": {"outputStatistics": _object("rowCount", rowCount={"type": "integer"}, size={"type": "integer"})},
@@ -158,4 +162,11 @@ def test_the_events_of_the_run_fit_the_specification(sample_run: SampleRun, line
     inputs = {one["name"]: one for one in events[1]["inputs"]}
     assert "raw.press_ganey_hcahps" in inputs
     changed = inputs["definition/measures/hcahps_nurse_communication.yml"]["facets"]
-    assert changed["ownership"]["owners"][0]["type"] == "LAST_CHANGED_BY" and len(changed["version"]["datasetVersion"]) == 64
+    (entry, *_), file = Ledger(sample_run.home / "ledger").entries("definitions"), "measures/hcahps_nurse_communication.yml"
+    (change,) = [one for one in entry["changes"] if one["file"] == file]
+    source = PROJECT_DIR / file
+    assert {one["type"]: one["name"] for one in changed["ownership"]["owners"]} == {
+        "FILE_OWNER": f"user:{source.owner()}", "CHANGE_NOTED_BY": f"user:{getpass.getuser()}"}
+    assert changed["version"]["datasetVersion"] == change["new"]
+    modified = datetime.fromtimestamp(source.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    assert changed["documentation"]["description"] == f"file of {modified}; this version noted at {entry['at']}"
