@@ -204,14 +204,14 @@ def test_words_of_hospitals_are_known(words: str, expected: str, seed) -> None:
 def test_public_ids_name_measures_that_exist(seed, measures) -> None:
     rows = seed("public_measure_map")
     mapped = [row for row in rows if row["measure_id"]]
-    assert len(rows) == 93
-    assert len(mapped) == 29 + 10  # boxes of ten measures (discharge information has two), and their linear means
+    assert len(rows) == 93 + 19 + 3 + 12  # HCAHPS, OAS, what only our own feeds name, CAHPS for MIPS
+    assert len(mapped) == 29 + 10 + 4 * 4  # boxes of ten measures (discharge information has two), their linear means, four measures of OAS
     for row in mapped:
         measure = measures[row["measure_id"]]
         assert measure.statistic == ("linear_mean" if row["statistic_kind"] == "linear" else f"{row['box']}_box")
     items = {row["item_code"] for row in seed("instrument_item")}
     assert {row["item_code"] for row in rows if row["item_code"]} <= items
-    assert all(bool(row["measure_id"]) + bool(row["item_code"]) + (row["statistic_kind"] == "star") == 1 for row in rows)
+    assert all(bool(row["measure_id"]) + bool(row["item_code"]) + (row["statistic_kind"] in ("star", "sampling", "vendor_score") or row["public_measure_id"].endswith("_MIDDLE") and row["standing"] == "product-defined") == 1 for row in rows)
 
 
 def test_grievance_rules_are_in_order_and_end_undecided(seed) -> None:

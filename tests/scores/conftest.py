@@ -42,8 +42,8 @@ def feeds() -> list[Feed]:
     found.append(feed("review_copy", "survey", [*SURVEY, "patient_id"], constants={"program_code": "REVIEW"}, business_key=["survey_id"], priority=-1,
                       items={"family": "review", "generations": [{"id": "any", "columns": {}}]}))  # fmt: skip
     benchmark = [name for name in KINDS["benchmark"]]
-    return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["public_measure_id", "edition", "position"]),
-            feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id"]),
+    return [*found, feed("org", "org_unit", list(KINDS["org_unit"])), feed("qpp", "benchmark", benchmark, business_key=["benchmark_source", "public_measure_id", "edition", "position"]),
+            feed("averages", "benchmark", benchmark, business_key=["geography_code", "public_measure_id", "period_end_on"]),
             feed("ssm", "score", list(KINDS["score"]), business_key=["entity_code", "public_measure_id", "edition"]),
             feed("cuts", "star_cut_point", list(KINDS["star_cut_point"]), business_key=["edition", "measure_name", "star"]),
             feed("coefficients", "adjustment_coefficient", list(KINDS["adjustment_coefficient"]),
@@ -142,6 +142,9 @@ def _clinic(given: Input) -> None:
         survey("oas", 2, "2025-02-03", **oas | {"oas_anaesthesia_screener": 2, "oas_anaesthesia_process": 3}),
         survey("oas", 3, "2025-02-03", disposition_code="310", oas_check_in=1),
     ])
+    given.delivery("oas_survey", "2026-01-05", [  # a whole year of one hospital: eight of ten give 10, two give 7
+        survey("oas", nth, f"2025-{month:02d}-{nth + 1:02d}", "HOSP-B", "A1", **oas | {"oas_rating": 10 if nth < 8 else 7})
+        for month in range(1, 13) for nth in range(10)])
 
 
 def _vendor(given: Input) -> None:
@@ -167,15 +170,23 @@ def _published(given: Input) -> None:
     points = [{"benchmark_source": "QPP", "public_measure_id": "CAHPS_1", "edition": "2025", "position_kind": "percentile", "position": p, "value": v}
               for p, v in cahps_1_2025.items()]
     points += [{"benchmark_source": "QPP", "public_measure_id": "CAHPS_1", "edition": "2019", "position_kind": "decile", "position": d, "value": 40.0 + 4 * d}
-               for d in range(1, 11)]
+               for d in range(3, 11)]  # editions to 2022 begin with decile 3
+    points += [{"benchmark_source": "vendor norm", "peer_group": "large", "public_measure_id": "CAHPS_1", "edition": "2025", "position_kind": "percentile", "position": p,
+                "value": 50.0 + p / 2} for p in range(10, 100, 10)]
     points += [{"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_linear_mean", "edition": "2024", "peer_group": "small", "position_kind": "percentile",
                 "position": p, "value": 10.0 + p, "valid_from_on": day("2024-01-01")} for p in (10, 25, 50, 75, 90)]
+    points += [{"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_linear_mean", "edition": "2025", "peer_group": "small", "position_kind": "percentile",
+                "position": p, "value": 5.0 + p, "valid_from_on": day("2025-09-30")} for p in (10, 25, 50, 75, 90)]
+    points.append({"benchmark_source": "own", "public_measure_id": "hcahps_recommend_top_box", "edition": "2026", "value": 60.0, "valid_from_on": day("2026-01-01")})
     points.append({"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_lineer_mean", "edition": "2024", "value": 70.0})  # misspelt
     given.delivery("qpp", "2025-01-15", points)
+    averages = [("2023-07-01", "2024-06-30", "national", "US", "H_HSP_RATING_9_10", 70.0), ("2024-04-01", "2025-03-31", "national", "US", "H_HSP_RATING_9_10", 76.0),
+                ("2024-01-01", "2024-12-31", "national", "US", "OAS_RATING_TOP", 86.0), ("2024-01-01", "2024-12-31", "facility", "330101", "OAS_RATING_TOP", 20.0),
+                ("2024-01-01", "2024-12-31", "national", "US", "OAS_RESPONSE_RATE", 31.0)]  # fmt: skip
     given.delivery("averages", "2025-01-15", [
-        {"benchmark_source": "CMS", "geography_level": "national", "geography_code": "US", "public_measure_id": "H_HSP_RATING_9_10", "value": 70.0,
-         "period_start_on": day("2023-07-01"), "period_end_on": day("2024-06-30")}])
-    scores = [("P1", "2025", 84.75), ("P2", "2025", 77.0), ("P3", "2025", 90.0), ("P4", "2019", 60.0), ("P5", "2024", 80.0), ("P6", "2025", None)]
+        {"benchmark_source": "CMS", "geography_level": level, "geography_code": place, "public_measure_id": measure, "value": value,
+         "period_start_on": day(first), "period_end_on": day(last)} for first, last, level, place, measure, value in averages])
+    scores = [("P1", "2025", 84.75), ("P2", "2025", 77.0), ("P3", "2025", 90.0), ("P4", "2019", 60.0), ("P5", "2024", 80.0), ("P6", "2025", None), ("P7", "2019", 50.0)]
     given.delivery("ssm", "2025-06-15", [
         {"score_source": "vendor", "entity_code": code, "entity_level": "practice", "public_measure_id": "CAHPS_1", "edition": edition,
          "period_start_on": day(f"{edition}-01-01"), "value": value, "n_answers": 5 if code == "P2" else 120, "value_reason": None if value else "TOO_FEW"} for code, edition, value in scores])

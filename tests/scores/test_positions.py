@@ -50,31 +50,58 @@ def test_newcombe_of_a_published_example(scores: Warehouse) -> None:
 
 
 def test_vendor_scores_take_the_decile_of_their_own_year(scores: Warehouse) -> None:
-    found = {row["entity_code"]: (row["decile"], row["percentile_band"], row["reason"]) for row in scores.rows("select * from marts.ssm_position")}
+    rows = scores.rows("select * from marts.ssm_position")
+    found = {(row["entity_code"], row["benchmark_source"]): (row["decile"], row["percentile_band"], row["reason"]) for row in rows}
+    assert len(found) == len(rows)
     assert found == {
-        "P1": (7, "60 to under 70", None),  # exactly p60: ties go up
-        "P2": (1, "under 10", None),
-        "P3": (10, "90 or over", None),  # the placeholder 99 is no percentile
-        "P4": (5, "40 to under 50", None),
-        "P5": (None, None, "NO_BENCHMARK_OF_EDITION"),  # another year's benchmark is not used
-        "P6": (None, None, "TOO_FEW"),
+        ("P1", "QPP"): (7, "60 to under 70", None),  # exactly p60: ties go up
+        ("P1", "vendor norm"): (7, "60 to under 70", None),  # 80 is its p60; the points of two publishers are never mixed
+        ("P2", "QPP"): (1, "under 10", None),
+        ("P2", "vendor norm"): (6, "50 to under 60", None),
+        ("P3", "QPP"): (10, "90 or over", None),  # the placeholder 99 is no percentile
+        ("P3", "vendor norm"): (9, "80 to under 90", None),
+        ("P4", "QPP"): (5, "40 to under 50", None),  # an edition that begins with decile 3
+        ("P5", None): (None, None, "NO_BENCHMARK_OF_EDITION"),  # another year's benchmark is not used
+        ("P6", "QPP"): (None, None, "TOO_FEW"),
+        ("P6", "vendor norm"): (None, None, "TOO_FEW"),
+        ("P7", "QPP"): (None, "under 20", "BELOW_LOWEST_POINT"),  # decile 1 or 2: the edition does not tell
     }
 
 
 def test_positions_by_interpolation_only_when_there_are_enough(scores: Warehouse) -> None:
-    rows = scores.rows("select * from marts.benchmark_position where benchmark_source = 'own'")
+    rows = scores.rows("select * from marts.benchmark_position where benchmark_source = 'own' and statistic = 'linear_mean'")
     for row in rows:
         if row["facility_id"] == "F3":
-            assert row["percentile"] is None and row["reason"] in ("BELOW_MINIMUM", "WINDOW_INCOMPLETE", "DEFINITION_CHANGED")
+            assert row["percentile"] is None and row["reason"] in ("BELOW_MINIMUM", "WINDOW_INCOMPLETE", "DEFINITION_CHANGED", "NO_EDITION_OF_PERIOD")
             continue
-        score = row["score"]
+        score, base = row["score"], 5 if row["edition"] == "2025" else 10
         if row["reason"] is None:
-            assert row["percentile"] == pytest.approx(min(score - 10, 90), abs=1e-9)  # the points lie on a line
+            assert row["percentile"] == pytest.approx(min(score - base, 90), abs=1e-9)  # the points lie on a line
         elif row["reason"] == "BELOW_LOWEST_POINT":
-            assert score < 20 and row["percentile"] is None
+            assert score < base + 10 and row["percentile"] is None
     assert {row["reason"] for row in rows} >= {None, "BELOW_MINIMUM", "BELOW_LOWEST_POINT"}
-    average = scores.rows("select * from marts.benchmark_position where benchmark_source = 'CMS' and facility_id = 'F1' and reason is null")
-    assert average and all(row["difference"] == pytest.approx(row["score"] - 70) for row in average)
+
+
+def test_a_later_edition_moves_no_earlier_position(scores: Warehouse) -> None:
+    def editions(where: str) -> dict[str, tuple]:
+        rows = scores.rows(f"select period_end_on::varchar as day, edition, benchmark_value, difference, score, reason from marts.benchmark_position where facility_id = 'F1' and {where}")
+        assert rows and all(row["difference"] is None or row["difference"] == pytest.approx(row["score"] - row["benchmark_value"]) for row in rows)
+        found = {row["day"]: (row["edition"], row["benchmark_value"], row["reason"]) for row in rows}
+        assert len(found) == len(rows)
+        return {day: found[day] for day in ("2024-12-31", "2025-03-31", "2025-06-30", "2025-09-30", "2025-12-31")}
+
+    own = editions("public_measure_id = 'hcahps_overall_rating_linear_mean'")
+    assert {day: edition for day, (edition, *_) in own.items()} == {"2024-12-31": "2024", "2025-03-31": "2024", "2025-06-30": "2024", "2025-09-30": "2025", "2025-12-31": "2025"}
+    average = editions("public_measure_id = 'H_HSP_RATING_9_10'")
+    assert [value for _, value, _ in average.values()] == [70, 76, 76, 76, 76] and {reason for *_, reason in average.values()} == {None}
+    assert average["2024-12-31"][0] == "2023-07-01 to 2024-06-30"
+    assert set(editions("public_measure_id = 'hcahps_recommend_top_box'").values()) == {(None, None, "NO_EDITION_OF_PERIOD")}
+
+
+def test_outpatient_surgery_stands_beside_the_nation(scores: Warehouse) -> None:
+    (row,) = scores.rows("select * from marts.benchmark_position where facility_id = 'F2' and measure_name like 'oas%' and period_start_on = '2025-01-01'")
+    assert (row["public_measure_id"], row["geography_level"], row["n"], row["reason"]) == ("OAS_RATING_TOP", "national", 120, None)
+    assert (row["score"], row["benchmark_value"], row["difference"]) == pytest.approx((80, 86, -6))
 
 
 def _points(scores: Warehouse, year: int, facility: str, start: str, adjustment: str = "raw") -> list[dict]:
@@ -137,6 +164,6 @@ def test_a_vendor_score_of_few_people_is_hidden_where_small_cells_are(scores: Wa
     with duckdb.connect() as con:
         con.execute(f"attach '{scores.file}' as build (read_only)")
         told = suppress(con, ["ssm_position"], declared(PROJECT_DIR), 11)
-        shown = con.execute(f"select entity_code, score, n, decile, reason from {told.select('ssm_position')} order by 1").fetchall()
+        shown = con.execute(f"select entity_code, score, n, decile, reason from {told.select('ssm_position')} where benchmark_source is distinct from 'vendor norm' order by 1").fetchall()
     assert told.left_out == [] and shown[1] == ("P2", None, None, None, "SUPPRESSED")
-    assert shown[0] == ("P1", 84.75, 120, 7, None) and [row[4] for row in shown[2:]] == [None, None, "NO_BENCHMARK_OF_EDITION", "TOO_FEW"]
+    assert shown[0] == ("P1", 84.75, 120, 7, None) and [row[4] for row in shown[2:]] == [None, None, "NO_BENCHMARK_OF_EDITION", "TOO_FEW", "BELOW_LOWEST_POINT"]

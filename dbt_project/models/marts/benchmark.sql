@@ -1,7 +1,6 @@
 -- Published reference values, newest version, with the measure of ours that they belong to where there is one.
 with footnotes as (
-    select footnote_code, any_value(meaning order by file_family) as meaning
-    from {{ ref('footnote') }} where file_family = 'HCAHPS' group by footnote_code
+    select file_family, footnote_code, any_value(meaning order by meaning) as meaning from {{ ref('footnote') }} group by all
 )
 
 select
@@ -12,7 +11,7 @@ select
     (
         select string_agg(f.meaning, '; ' order by f.footnote_code)
         from footnotes as f
-        where list_contains(list_transform(string_split_regex(coalesce(b.footnote, ''), '[,; ]+'), lambda x: trim(x)), f.footnote_code)
+        where f.file_family = coalesce(m.footnote_family, 'HCAHPS') and list_contains(list_transform(string_split_regex(coalesce(b.footnote, ''), '[,; ]+'), lambda x: trim(x)), f.footnote_code)
     ) as footnote_meaning,
     b.period_start_on, b.period_end_on
 from {{ ref('current_benchmark') }} as b
