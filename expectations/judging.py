@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.comparison import compare
 from expectations.corrections import find_corrections
+from expectations.extras import names_only, run_extras
 from expectations.findings import describe, of_extra, overview, without_repetition
 from expectations.measure import measure
 from expectations.settings import FeedExpectations, settings_of
@@ -35,10 +36,7 @@ if TYPE_CHECKING:
     from ingestion.feed import Feed
 
 # Where an expectation is not met, the delivery and the column are needed; values are not.
-_NAMES_ONLY = {
-    "result_format": "COMPLETE", "unexpected_index_column_names": ["delivery_id", "column_name"], "exclude_unexpected_values": True,
-    "return_unexpected_index_query": False, "include_unexpected_rows": False,
-}
+_NAMES_ONLY = names_only("delivery_id", "column_name")
 
 
 def judge_deliveries(
@@ -103,11 +101,9 @@ class _FeedJudgement:
 
     def run(self, work_dir: Path, docs_path: str) -> list[Verdict]:
         """Verdicts of the new deliveries in delivery order."""
-        from expectations.extras import run_extras
-
         measure(self.con, self.feed, self.settings, self.all, work_dir)
         if self.settings.extra:
-            self.outcomes = {d.delivery_id: run_extras(self.con, self.source, d, self.settings.extra) for d in self.new}
+            self.outcomes = run_extras(self.con, self.source, self.new, self.settings.extra)
         bad: set[str] = set()
         while True:
             self._prepare(bad)

@@ -38,8 +38,8 @@ _NO_DATA = {*PROVENANCE, "problems", "warnings"}
 # state of a case follows its age, survey modes are changed by contract.
 _FREE_TO_CHANGE = {"facility_code", "unit_code", "status_code", "outcome_code", "mode_code"}
 _KINDS_WITH_CODES = {"survey", "complaint", "encounter"}
-# Files of one statement: enough to keep all cores busy, few enough to keep memory small.
-_FILES_AT_ONCE = 64
+# Files of one statement. Planning it takes half a second for a survey feed; counts of 256 files need little memory.
+_FILES_AT_ONCE = 256
 LOOKED_AT = 50_000  # rows of one file
 # Rows the feed does not want, such as previews of a survey, are no fault of the file.
 _IS_SET_ASIDE = "list_contains(list_transform(problems, lambda p: p.rule), 'set_aside')"
@@ -52,6 +52,25 @@ _COLUMNS = (
     "columns struct(column_name varchar, is_item boolean, n_asked bigint, n_missing bigint, n_marked_missing bigint, n_valued bigint, "
     "codes map(varchar, ubigint))[]"
 )
+
+
+# Rows of `spread` (delivery, column, value -> rows) to one list of structs per delivery. The same few expressions for all
+# columns: written out per column they took a second to plan. Answers below 0 are reasons why there is no answer.
+_COLUMN_FACTS = f"""valued as (
+  select *, case when is_item then list_filter(map_entries(counted), lambda e: not starts_with(e.key, '-')) else map_entries(counted) end as entries
+  from spread),
+summed as (
+  select *, coalesce(list_sum(list_transform(entries, lambda e: e.value)), 0)::bigint as n_valued,
+    (case when is_item then n_answering else n_looked_at end)::bigint as n_asked,
+    case when is_item then coalesce(counted['-3'], 0) else 0 end::bigint as n_not_asked,
+    case when is_item then coalesce(counted['-1'], 0) else 0 end::bigint as n_marked_missing
+  from valued),
+column_facts as (
+  select delivery_id, list({{
+    'column_name': column_name, 'is_item': is_item, 'n_asked': n_asked, 'n_missing': greatest(n_asked - n_valued - n_not_asked, 0),
+    'n_marked_missing': n_marked_missing, 'n_valued': n_valued,
+    'codes': case when is_coded and (is_item or len(entries) between 1 and {MAX_CODES}) then map_from_entries(entries) end}} order by place) as columns
+  from summed group by delivery_id)"""
 
 
 def measure(con: DuckDBPyConnection, feed: Feed, settings: FeedExpectations, deliveries: list[DeliveryRaw], cache: Path) -> None:
@@ -149,8 +168,10 @@ class _Statement:
     def text(self, deliveries: list[DeliveryRaw], step: int) -> str:
         """The select over the raw Parquet of `deliveries`; it left-joins them, so an empty file has a row too."""
         # Written out at each place: as a common table expression DuckDB would read all columns of all rows.
-        raw = f"read_parquet([{', '.join(literal(str(delivery.path)) for delivery in deliveries)}], union_by_name = true)"
-        columns = ",\n    ".join(self._column(name) for name in self.shape)
+        raw = f"read_parquet([{', '.join(literal(str(delivery.path)) for delivery in deliveries)}])"
+        counted = ",\n    ".join(f"{self._counted(name)} as {identifier('a_' + name)}" for name in self.shape)
+        columns = ",\n    ".join(f"{{'column_name': {literal(name)}, 'is_item': {name in self.items}, 'is_coded': {name in self.coded}, "
+                                 f"'counted': {identifier('a_' + name)}}}" for name in self.shape)
         return f"""
 with everything as (
   select delivery_id, count(*) as n_rows, count_if(len(problems) > 0 and not {_IS_SET_ASIDE}) as n_quarantined, count_if(len(warnings) > 0) as n_repaired,
@@ -167,17 +188,20 @@ accepted as (
   from {raw} where len(problems) = 0 group by delivery_id),
 looked_at as (
   select delivery_id, count(*) as n_looked_at, {self._answered()} as n_answering,
-    {', '.join(f'{self._aggregate(name)} as {identifier("a_" + name)}' for name in self.shape)}
-  from {raw} where len(problems) = 0 and {_is_looked_at(step)} group by delivery_id)
+    {counted}
+  from {raw} where len(problems) = 0 and {_is_looked_at(step)} group by delivery_id),
+spread as (
+  select delivery_id, n_looked_at, n_answering, unnest([
+    {columns}], max_depth := 2), generate_subscripts([{', '.join('0' for _ in self.shape)}], 1) as place
+  from looked_at),
+{_COLUMN_FACTS}
 select wanted.delivery_id, wanted.source, coalesce(n_rows, 0) as n_rows, coalesce(n_quarantined, 0) as n_quarantined,
   coalesce(n_repaired, 0) as n_repaired, n_duplicate, coalesce(n_accepted, 0) as n_accepted,
   {'volume' if self._counts_encounters() else 'coalesce(n_rows, 0)'}::double as volume,
   round(n_answering * n_accepted / n_looked_at)::bigint as n_answered, n_future, newest_on,
-  coalesce(places, []) as places, coalesce(faults, []) as faults,
-  case when n_looked_at is null then [] else [
-    {columns}] end as columns
+  coalesce(places, []) as places, coalesce(faults, []) as faults, coalesce(columns, []) as columns
 from wanted left join everything using (delivery_id) left join fault using (delivery_id) left join accepted using (delivery_id)
-  left join looked_at using (delivery_id)"""
+  left join looked_at using (delivery_id) left join column_facts using (delivery_id)"""
 
     def _coded(self) -> list[str]:
         if self.settings.shift_columns is not None:
@@ -189,27 +213,11 @@ from wanted left join everything using (delivery_id) left join fault using (deli
         return [name for name, kind in self.shape.items() if name not in _FREE_TO_CHANGE and
                 (name in lists or kind in ("TINYINT", "BOOLEAN") or name.endswith("_code"))]
 
-    def _aggregate(self, name: str) -> str:
+    def _counted(self, name: str) -> str:
+        """Value -> how many rows have it; where the values do not matter, they are one."""
         if name in self.coded or name in self.items:
-            return f"histogram({identifier(name)})"
-        return f"count({identifier(name)})"
-
-    def _column(self, name: str) -> str:
-        counted = identifier("a_" + name)
-        if name in self.items:
-            entries = f"list_filter(map_entries({counted}), lambda e: e.key >= 0)"
-            valued = f"coalesce(list_sum(list_transform({entries}, lambda e: e.value)), 0)::bigint"
-            asked = "n_answering::bigint"
-            missing = f"greatest(n_answering - {valued} - coalesce({counted}[(-3)::tinyint], 0), 0)::bigint"
-            codes = f"map_from_entries({entries})::map(varchar, ubigint)" if name in self.coded else "null::map(varchar, ubigint)"
-            marked = f"coalesce({counted}[(-1)::tinyint], 0)::bigint"
-        else:
-            valued = f"coalesce(list_sum(map_values({counted})), 0)::bigint" if name in self.coded else f"{counted}::bigint"
-            asked, missing, marked = "n_looked_at::bigint", f"(n_looked_at - {valued})::bigint", "0::bigint"
-            few = f"case when cardinality({counted}) between 1 and {MAX_CODES} then {counted}::map(varchar, ubigint) end"
-            codes = few if name in self.coded else "null::map(varchar, ubigint)"
-        return (f"{{'column_name': {literal(name)}, 'is_item': {str(name in self.items).lower()}, 'n_asked': {asked}, 'n_missing': {missing}, "
-                f"'n_marked_missing': {marked}, 'n_valued': {valued}, 'codes': {codes}}}")
+            return f"histogram({identifier(name)})::map(varchar, ubigint)"
+        return f"map {{'': count({identifier(name)})::ubigint}}"
 
     def _duplicates(self) -> str:
         """Rows whose key stood in the file before: counted while conforming where a key must be unique, else here if asked for."""

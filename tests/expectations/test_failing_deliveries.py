@@ -126,3 +126,11 @@ def test_answers_count_where_surveys_were_answered(workshop):
     history = workshop.months(FEED, 5)
     few = workshop.delivery(FEED, 5, n_rows=900, nurse_listen=f"(case when {ANSWERED} and i % 3 = 0 then 4 end)::tinyint")
     assert ("missing_share", "nurse_listen") in workshop.failures(FEED, few, history)
+
+
+def test_every_one_of_many_failing_deliveries_is_held(workshop):
+    """Great Expectations names 20 rows of a table unless it is asked for more."""
+    feed = survey_feed(expectations={"extra": [{"type": "unexpected_rows", "sql": "select 1 from {batch} where unit_code is null", "note": "units"}]})
+    for changes, name in (({"faulty": "i % 2 = 0"}, "quarantined_share"), ({"unit_code": "case when i > 0 then 'U' end"}, "unexpected_rows")):
+        verdicts = workshop.judge(feed, [workshop.delivery(feed, number, n_rows=60, **changes) for number in range(25)])
+        assert [[f.expectation for f in verdict.failures] for verdict in verdicts] == [[name]] * 25
