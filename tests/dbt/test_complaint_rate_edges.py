@@ -58,13 +58,15 @@ def sheet() -> list[dict[str, Any]]:
     return rows
 
 
-def build(root: Path, **settings: Any) -> Warehouse:
+def build(root: Path, later: list[dict[str, Any]] | None = None, **settings: Any) -> Warehouse:
     given, warehouse = Input(root / "input", FEEDS), Warehouse(root, FEEDS)
     given.encounters = EncounterSettings.model_validate(settings)
     given.delivery("org", "2023-12-01", [
         {"source_feed": "*", "source_facility_code": code, "source_unit_code": unit, "facility_id": code, "unit_id": unit, "unit_name": unit,
          "service_line": line, "time_zone": "UTC", "facility_name": code} for code, unit, line in UNITS])
     given.delivery("cases", "2026-01-05", [row for month in MONTHS for row in cases_of(month)])
+    if later:
+        given.delivery("cases", "2026-03-05", later)
     first = [row | {"n_encounters": 1} for row in sheet() if row["period_start_on"] < date(2024, 6, 1)]
     given.delivery("sheet", "2024-06-05", first)
     given.delivery("sheet", "2026-01-05", sheet())
@@ -142,11 +144,15 @@ def test_a_drop_is_flagged(warehouse):
 
 
 def test_own_weights_and_single_class_units(tmp_path):
-    own = build(tmp_path, standard_weights={"inpatient": 1, "office": 3}, case_class="unit_single", missing_feed="rate_of_what_came", drop_alert=0.99)
+    own = build(tmp_path, [case("late", "A", "W", date(2026, 2, 1))], standard_weights={"inpatient": 1, "office": 3}, case_class="unit_single", missing_feed="rate_of_what_came", drop_alert=0.99)
     row = rate(own, "month:2024-09-01:facility:A:total:all:all")
     assert row["standardised_rate"] == pytest.approx(8 * 0.25 + 2 * 0.75) and "weights of the settings" in row["standard_method"]
     waiting = rate(own, "month:2025-03-01:unit:A/C:total:all:all")
     assert waiting["rate"] == 1.0 and waiting["reason"] is None
+    # Cases came for February, and no feed has counted an encounter since December: the months have their rows all the same.
+    newest = rate(own, "month:2026-02-01:unit:A/W:total:all:all")
+    assert (newest["numerator"], newest["rate"], newest["reason"]) == (1, None, "DENOMINATOR_MISSING")
+    assert newest["missing_feeds"] == "sheet: inpatient of A in 2026-02; sheet: office of A in 2026-02"
 
 
 def test_severe_cases_are_charted_by_the_encounters_between_them(warehouse):

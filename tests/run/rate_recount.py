@@ -31,6 +31,7 @@ class Recount:
     cases: dict[tuple, Counter] = field(default_factory=lambda: defaultdict(Counter))
     encounters: dict[tuple, Counter] = field(default_factory=lambda: defaultdict(Counter))
     incomplete: dict[tuple, set[int]] = field(default_factory=lambda: defaultdict(set))
+    wanting: dict[tuple, set[str]] = field(default_factory=lambda: defaultdict(set))
     expected: dict[tuple, set[int]] = field(default_factory=lambda: defaultdict(set))
     first_open: int = 0
     n_valid: int = 0
@@ -57,17 +58,33 @@ def recount(build: duckdb.DuckDBPyConnection, classes: set[str]) -> Recount:
                 for rate_class in (row.encounter_class, "total"):
                     found.encounters[entity, rate_class][number(row.month_start_on)] += row.n_encounters
     _cases(build, found, units, mix)
-    for row in build.sql("select * from core.encounter_completeness").df().itertuples():
-        if row.encounter_class not in classes:
-            continue
-        for facility in (None, row.facility_id):
-            for rate_class in (row.encounter_class, "total"):
-                found.expected[facility, rate_class].add(number(row.month_start_on))
-                if row.state != "COMPLETE":
-                    found.incomplete[facility, rate_class].add(number(row.month_start_on))
+    _wholeness(build, found, visits)
     newest = build.execute("select max(d.delivered_at) from read_parquet(getvariable('deliveries')) as d where kind = 'complaint' and status = 'accepted'").fetchone()[0]
     found.first_open = number(newest)
     return found
+
+
+def _wholeness(build: duckdb.DuckDBPyConnection, found: Recount, visits: pandas.DataFrame) -> None:
+    """Every month since a facility and class was first counted, up to the last that is over, is expected; only a row COMPLETE makes it whole."""
+    query = "select max(delivered_at) from read_parquet(getvariable('deliveries')) where status = 'accepted' and (kind = 'complaint' or kind like 'encounter%')"
+    over = number(build.execute(query).fetchone()[0])
+    known = {(row.facility_id, row.encounter_class, number(row.month_start_on)): row for row in build.sql("select * from core.encounter_completeness").df().itertuples()}
+    first: dict[tuple, int] = {}
+    for row in visits.itertuples():
+        key = row.unit_key.split("/")[0], row.encounter_class
+        first[key] = min(first.get(key, 10**6), number(row.month_start_on))
+    due = {(*key, month) for key, start in first.items() for month in range(start, over) if key[0] != "unassigned"} | set(known)
+    for facility_id, encounter_class, month in due:
+        if encounter_class not in found.classes:
+            continue
+        row = known.get((facility_id, encounter_class, month))
+        for facility in (None, facility_id):
+            for rate_class in (encounter_class, "total"):
+                found.expected[facility, rate_class].add(month)
+                if row is None or row.state != "COMPLETE":
+                    found.incomplete[facility, rate_class].add(month)
+                    feeds = row.missing_feeds if row else "?"
+                    found.wanting[facility, rate_class, month].add(f"{feeds}: {encounter_class} of {facility_id} in {month // 12}-{month % 12 + 1:02d}")
 
 
 def _cases(build: duckdb.DuckDBPyConnection, found: Recount, units: dict, mix: dict) -> None:

@@ -161,13 +161,14 @@ def test_reasons(rows, truth):
         assert row["reason"] == expected, row["rate_key"]
         assert (row["rate"] is None) == (obstacle is not None) and row["is_publishable"] == (expected is None)
         seen[row["reason"]] += 1
-        named = {month for month in months_of(row) if month in truth.incomplete[row["facility_id"], row["encounter_class"]]}
-        if obstacle in ("WINDOW_INCOMPLETE", "DENOMINATOR_INCOMPLETE") and named:
-            assert all(f"{month // 12}-{month % 12 + 1:02d}" in row["missing_feeds"] for month in sorted(named)[:1]), row["rate_key"]
-            seen["named"] += 1
-        if row["rate"] is not None:
-            assert row["missing_feeds"] is None
-    assert {"UNASSIGNED_UNIT", "PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_INCOMPLETE", "DENOMINATOR_MISSING", "named", None} <= set(seen), seen
+        wanting = sorted(one for month in months_of(row) for one in truth.wanting[row["facility_id"], row["encounter_class"], month])
+        if obstacle in ("WINDOW_INCOMPLETE", "DENOMINATOR_INCOMPLETE", "DENOMINATOR_MISSING") and wanting:
+            told = "; ".join(wanting[:5]) + (f"; and {len(wanting) - 5} more" if len(wanting) > 5 else "")
+            assert row["missing_feeds"] == told, row["rate_key"]
+            seen["named", obstacle] += 1
+        else:
+            assert row["missing_feeds"] is None, row["rate_key"]
+    assert {"UNASSIGNED_UNIT", "PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_INCOMPLETE", "DENOMINATOR_MISSING", None} | {("named", one) for one in ("WINDOW_INCOMPLETE", "DENOMINATOR_INCOMPLETE", "DENOMINATOR_MISSING")} <= set(seen), seen
 
 
 def test_rates_and_intervals(rows):

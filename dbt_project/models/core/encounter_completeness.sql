@@ -1,5 +1,5 @@
--- Which months of encounters can be trusted: every facility and class from the first month it was seen to the newest
--- month that any encounter delivery holds, or to the facility's closing.
+-- Which months of encounters can be trusted: every facility and class from the first month it was seen to the last month
+-- that should have come, or to the facility's closing: a month that no feed counted has a row like any other.
 -- A home may name the feeds it expects (settings.yml); then each of them must have spoken of the month.
 -- A month of counts is complete when the newest delivery that holds it came after the month's end. Daily and visit
 -- feeds are complete when any delivery of the facility came after the month's end: a rare class need not occur.
@@ -15,6 +15,27 @@ counted as (
 
 last_month as (
     select {{ month_start('max(delivered_at)') }} as month_start_on from record
+),
+
+-- Every month from the first counted one to the month before the newest delivery of cases or encounters, at most 20 years
+-- (a date typed wrongly must not make centuries), and later ones that were counted already.
+due_month as (
+    select
+        1 as one,
+        greatest(min(c.month_start_on), {{ add_months('max(d.newest_on)', -240) }}) as first_on,
+        {{ add_days('max(d.newest_on)', -1) }} as last_on
+    from counted as c
+    cross join (
+        select {{ month_start('max(delivered_at)') }} as newest_on
+        from {{ source('warehouse', 'delivery') }}
+        where status = 'accepted' and kind in ('complaint', 'encounter', 'encounter_count', 'encounter_event')
+    ) as d
+),
+
+month as (
+    select {{ month_start('day_on') }} as month_start_on from ({{ days_between('due_month', 'one', 'first_on', 'last_on') }}) as days
+    union
+    select c.month_start_on from counted as c cross join last_month as l where c.month_start_on <= l.month_start_on
 ),
 
 delivered as (
@@ -54,11 +75,9 @@ closing as (
 expected as (
     select s.facility_id, s.encounter_class, m.month_start_on
     from (select facility_id, encounter_class, min(first_month_on) as first_month_on from seen group by facility_id, encounter_class) as s
-    cross join (select distinct month_start_on from counted) as m
-    cross join last_month as l
+    cross join month as m
     left join closing as c on c.facility_id = s.facility_id
     where m.month_start_on >= s.first_month_on
-        and m.month_start_on <= l.month_start_on
         and m.month_start_on <= coalesce(c.closed_on, date '9999-12-31')
         and s.facility_id <> 'unassigned'
     union
@@ -90,8 +109,7 @@ spoken as (
 unmet as (
     select x.facility_id, x.encounter_class, m.month_start_on, {{ dbt.listagg("x.feed", "', '", "order by x.feed") }} as missing_feeds
     from {{ source('warehouse', 'encounter_expected') }} as x
-    inner join (select distinct month_start_on from counted) as m
-        on m.month_start_on between {{ month_start('x.from_on') }} and x.to_on
+    inner join month as m on m.month_start_on between {{ month_start('x.from_on') }} and x.to_on
     left join spoken as k
         on k.feed = x.feed and k.facility_id = x.facility_id and k.encounter_class = x.encounter_class
         and k.month_start_on = m.month_start_on
@@ -113,9 +131,7 @@ usual as (
 required as (
     select facility_id, encounter_class, month_start_on from expected
     union
-    select u.facility_id, u.encounter_class, u.month_start_on
-    from unmet as u cross join last_month as l
-    where u.month_start_on <= l.month_start_on
+    select facility_id, encounter_class, month_start_on from unmet
 ),
 
 judged as (

@@ -26,7 +26,7 @@ missing_month as (
     from {{ ref('encounter_completeness') }} as c
     inner join {{ source('definition', 'measure_encounter_class') }} as m on m.encounter_class = c.encounter_class and m.measure_id = '{{ rate_measure() }}'
     cross join lateral (select c.encounter_class as rate_class union all select 'total') as d
-    where not c.is_complete
+    where c.missing_feeds is not null
 ),
 
 judged as (
