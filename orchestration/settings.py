@@ -18,6 +18,7 @@ from ingestion.home import Home
 from ingestion.sources import SourceError
 from ingestion.strict_yaml import load_model
 from orchestration.alert_settings import AlertSettings
+from orchestration.complaint_settings import ComplaintSettings
 from orchestration.encounter_settings import EncounterSettings
 
 
@@ -39,6 +40,7 @@ class Settings(Strict):
     inboxes: list[str] = Field(default_factory=list)
     lineage: LineageSettings = Field(default_factory=LineageSettings)
     encounters: EncounterSettings = Field(default_factory=EncounterSettings)
+    complaints: ComplaintSettings = Field(default_factory=ComplaintSettings)
     small_cells: SmallCells | None = None
     alerts: AlertSettings = Field(default_factory=AlertSettings)
 

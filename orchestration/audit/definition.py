@@ -87,7 +87,7 @@ def _how(measure: Measure) -> list[str]:
         lines = [f"{scale}{which} / encounters, by month received and owning unit.",
                  f"Encounters of the classes {', '.join(measure.denominator_groups)}.",
                  "Not valid: tests; cases opened in error, withdrawn, merged into another case, or linked to the same case in another system; "
-                 "the same person and matter within 60 days of an earlier case; and feedback of other kinds."]
+                 "the same matter of the same patient within 60 days of the letter before; and feedback of other kinds."]
     elif measure.source == "surveys":
         lines = [f"{scale}completed surveys / eligible sampled patients, by month of discharge and unit.",
                  f"Eligible are the disposition groups {', '.join(measure.denominator_groups)}."]

@@ -69,7 +69,7 @@ def case(case_id: str, received: str, site: str = "ENG", **more: Any) -> dict[st
 
 def _write(given: Input) -> None:
     jurisdictions = {"ENG": "england", "SCO": "Scotland ", "IRL": "ireland", "ONT": "ontario", "USA": None, "OWN": "harbour", "NEW": "atlantis",
-                     "MUT": None, "SPL": None, "HOT": None}
+                     "MUT": None, "SPL": None, "HOT": None, "BCK": None}
     given.delivery("org", "2025-01-01", [
         {"source_feed": "*", "source_facility_code": name, "source_unit_code": unit, "facility_id": name, "facility_name": name, "unit_id": unit,
          "unit_name": "Ward 1", "service_line": "medicine", "time_zone": "Europe/London", "jurisdiction_code": code}
@@ -124,6 +124,12 @@ def _write(given: Input) -> None:
         case("raised", "2026-01-05", status_code="escalated"),
         case("withdrawn_later", "2026-01-05"),
     ]
+    dated = {"closed_at": "2026-01-20"}
+    history += [
+        case("twice", "2026-01-05", "BCK", closed_at="2026-01-10", status_code="closed"), case("said_so", "2026-01-05", "BCK", status_code="reopened", **dated),
+        case("counted_twice", "2026-01-05", "BCK", reopen_count=2, **dated), case("open_and_dated", "2026-01-05", "BCK", **dated),
+        case("taken_back", "2026-01-05", "BCK", status_code="closed", outcome_code="withdrawn", **dated),
+        case("orphan", "2026-01-05", "BCK", merged_into_case_id="never_came")]
     joined = [case("graded", "2026-03-02", category_text=None, severity_text="Major"), case("joined", "2026-03-02", category_text=None), case("in_one_cell", "2026-03-02", category_text="Safety|Food & Drink|Odd")]
     given.delivery("main", "2026-02-01", history)
     given.delivery("main", "2026-03-01", [
@@ -131,6 +137,9 @@ def _write(given: Input) -> None:
         case("raised", "2026-01-05", status_code="closed", closed_at="2026-02-20"),
         case("corrected", "2026-01-05", closed_at="2026-01-22", status_code="closed"),
         case("withdrawn_later", "2026-01-05", status_code="withdrawn")])
+    given.delivery("main", "2026-03-02", [case("twice", "2026-01-05", "BCK")])
+    given.delivery("main", "2026-04-01", [case("twice", "2026-01-05", "BCK", closed_at="2026-03-20", status_code="closed")])
+    given.delivery("main", "2026-05-01", [case("twice", "2026-01-05", "BCK")])
     given.delivery("main", AS_OF, [case("reopened", "2026-01-05", closed_at="2026-05-20", status_code="closed"), *limits, *faults, *twins, *joined])
     given.delivery("other", "2026-06-20", [
         case("twin_too", "2026-05-09", patient_id="p1", complainant_id="c2"), case("told_too", "2026-05-05"), case("listed_too", "2026-05-06")])
@@ -420,6 +429,34 @@ def test_backlog_on_the_last_day(build: Warehouse) -> None:
     # eng_open 4 days; eng_overdue 29; answered_before, no_unit (unit unknown, facility known), two severities, twin, told, listed,
     # letter_1: 56; eng_in_time and eng_late: 91; graded, joined, in_one_cell, eng_weekend, eng_same_day: more. The other system's twin too.
     assert bands == [1, 1, 9, 0, 7]
+
+
+def test_backlog_clock_and_timeliness_agree_on_cases_that_are_open_again(build: Warehouse, clock, cases) -> None:
+    rows = build.rows("select * from marts.complaint_backlog where level = 'facility' and entity_code = 'BCK' order by day_on")
+    # said_so, counted_twice and open_and_dated are open throughout; `twice` from 2 to 20 March and again since 1 May.
+    assert [(f"{row['day_on']:%m-%d}", row["n_open"], row["n_overdue"]) for row in rows] == [
+        ("01-31", 3, 3), ("02-28", 3, 3), ("03-31", 3, 3), ("04-30", 3, 3), ("05-31", 4, 4), ("06-30", 4, 4)]
+    first = rows[0]
+    # Closed first on 10 January, opened again 51 days later: within 60 and not within 30. Two others nobody dates.
+    assert (first["n_received"], first["n_closed"], first["n_reopened_within_30"], first["n_reopened"], first["reopened_within_days"]) == (4, 3, 0, 1, 60)
+    assert first["reopened_pct"] == pytest.approx(100 / 3)
+    resolved = {name: (clock[name, "resolve"]["state"], clock[name, "resolve"]["done_on"]) for name in ("twice", "said_so", "counted_twice", "open_and_dated")}
+    assert resolved == {"twice": ("done", day("2026-01-10")), "said_so": ("done", day("2026-01-20")), "counted_twice": ("done", day("2026-01-20")),
+                        "open_and_dated": ("open", None)}
+    timely = build.row("select n_done, n_open from marts.complaint_timeliness where level = 'facility' and entity_code = 'BCK' "
+                       "and period_grain = 'month' and step_code = 'resolve'")
+    assert tuple(timely.values()) == (3, 1)
+    events = build.rows("select event_code, occurred_on, basis from core.fct_complaint_event where case_id = 'twice' and event_code in "
+                        "('FIRST_CLOSED', 'REOPENED', 'CLOSED_AGAIN') order by event_number")
+    assert [tuple(row.values()) for row in events] == [
+        ("FIRST_CLOSED", day("2026-01-10"), "column"), ("REOPENED", day("2026-03-02"), "column"),
+        ("CLOSED_AGAIN", day("2026-03-20"), "column"), ("REOPENED", day("2026-05-01"), "snapshot")]
+    assert cases["taken_back"]["exclusion_reason"] == "WITHDRAWN"
+    problems = build.rows("select c.case_id, p.rule from marts.complaint_problem as p inner join core.fct_complaint as c using (feed, delivery_id, row_number) "
+                          "where c.facility_id = 'BCK' and p.rule not like 'EXCLUDED_%' order by all")
+    assert [tuple(row.values()) for row in problems] == [
+        ("counted_twice", "REOPENED_WITHOUT_DATE"), ("open_and_dated", "OPEN_WITH_CLOSING_DATE"), ("orphan", "MERGED_INTO_UNKNOWN_CASE"),
+        ("said_so", "REOPENED_WITHOUT_DATE")]
 
 
 def test_percentages_of_notices(build: Warehouse) -> None:

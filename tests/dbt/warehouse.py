@@ -21,6 +21,7 @@ from orchestration import definitions_data
 from orchestration.dbt_files import delivered_columns, has_free_text
 from orchestration.dbt_instruments import family_items
 from orchestration.dbt_render import PROJECT_DIR, render
+from orchestration.complaint_settings import ComplaintSettings, write_complaint_settings
 from orchestration.encounter_settings import EncounterSettings, write_encounter_settings
 
 FAULTS = 'struct(rule varchar, "column" varchar, masked varchar)[]'
@@ -52,6 +53,7 @@ class Input:
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.open_alerts: list[dict[str, Any]] = []
         self.encounters = EncounterSettings()
+        self.complaints = ComplaintSettings()
 
     def delivery(self, feed: str, on: str, rows: list[dict[str, Any]], sequence: int = 0, status: str = "accepted") -> str:
         """Add a delivery made at `on` (UTC); `problems` and `warnings` of a row are lists of (rule, column, masked)."""
@@ -123,6 +125,7 @@ class Input:
               [{"run_id": "run-1"}], self.root / "run.parquet")
         _copy(con, {"subject_id": text, "alert_id": text, "first_seen_on": "DATE"}, self.open_alerts, self.root / "alert_open.parquet")
         write_encounter_settings(con, self.encounters, self.root)
+        write_complaint_settings(con, self.complaints, self.root)
 
 
 class Warehouse:

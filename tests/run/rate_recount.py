@@ -67,7 +67,7 @@ def recount(build: duckdb.DuckDBPyConnection, classes: set[str]) -> Recount:
 def _wholeness(build: duckdb.DuckDBPyConnection, found: Recount, visits: pandas.DataFrame) -> None:
     """Every month since a facility and class was first counted, up to the last that is over, is expected; only a row COMPLETE makes it whole."""
     query = "select max(delivered_at) from read_parquet(getvariable('deliveries')) where status = 'accepted' and (kind = 'complaint' or kind like 'encounter%')"
-    over = number(build.execute(query).fetchone()[0])
+    over = number(build.execute(query).fetchall()[0][0])
     known = {(row.facility_id, row.encounter_class, number(row.month_start_on)): row for row in build.sql("select * from core.encounter_completeness").df().itertuples()}
     first: dict[tuple, int] = {}
     for row in visits.itertuples():

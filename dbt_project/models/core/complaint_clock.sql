@@ -64,7 +64,7 @@ timed as (
             when 'acknowledge' then a.acknowledged_on
             when 'respond' then a.responded_on
             when 'interim' then a.interim_sent_on
-            when 'resolve' then case when a.is_closed or a.reopen_count > 0 then a.first_closed_on end
+            when 'resolve' then a.first_closed_on
             when 'make' then a.received_on
         end as own_done_on,
         case when a.is_closure_counted then a.first_closed_on end as closure_on,

@@ -1,19 +1,18 @@
 -- Two cases that are, or may be, one. Declared: by the export (linked_case_id) or by a feed of kind complaint_link; only
--- these are counted as one (fct_complaint). Suspect: the same patient within 7 days in two systems, or in one system by
+-- these are counted as one (fct_complaint), also over a case that itself never counts or never came. Suspect: the same
+-- patient within 7 days in two systems, or in one system by
 -- two complainants (7 days: product-defined), or the same matter written again within 60 days where the export does not
 -- tell both the person and the patient; listed for somebody to decide, never merged.
 with able as (
-    select feed, case_id, delivery_id, row_number, received_on, patient_id, complainant_id, linked_feed, linked_case_id,
+    select feed, case_id, delivery_id, row_number, received_on, patient_id, complainant_id,
         case when category_text is not null then {{ word_key('category_text') }} || '/' || {{ word_key("coalesce(subcategory_text, '')") }} end as matter
     from {{ ref('complaint_case') }}
-    where not coalesce(is_test, false) and not coalesce(is_deleted, false) and merged_into_case_id is null
-        and coalesce(status_code, '') not in ('opened_in_error', 'deleted', 'withdrawn')
-        and coalesce(feedback_type_code, 'complaint') in ('complaint', 'grievance')
+    where {{ own_exclusion() }} is null
 ),
 
 named as (
     select feed as feed_1, case_id as case_1, linked_feed as feed_2, linked_case_id as case_2, 1 as rank_of_basis, 'DECLARED_BY_EXPORT' as basis
-    from able where linked_feed is not null and linked_case_id is not null
+    from {{ ref('complaint_case') }} where linked_feed is not null and linked_case_id is not null
     union all
     select feed_a, case_a, feed_b, case_b, 2, 'DECLARED_BY_LIST'
     from ({{ current_rows('complaint_link', ['feed_a', 'case_a', 'feed_b', 'case_b']) }})
@@ -57,6 +56,6 @@ select
     r.basis,
     r.rank_of_basis < 3 as is_declared
 from ranked as r
-inner join able as a on a.feed = r.feed_a and a.case_id = r.case_a
-inner join able as b on b.feed = r.feed_b and b.case_id = r.case_b
+left join {{ ref('complaint_case') }} as a on a.feed = r.feed_a and a.case_id = r.case_a
+left join {{ ref('complaint_case') }} as b on b.feed = r.feed_b and b.case_id = r.case_b
 where r.nth = 1

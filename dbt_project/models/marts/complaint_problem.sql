@@ -1,9 +1,10 @@
 -- What is wrong with cases that were accepted, one row per case or joined row and rule: nothing of it drops a case
 -- silently. Rows that a feed refuses are in data_quality instead. Excluded cases stand here with their reason.
 with newest as (
-    select c.*, d.delivered_at::date as delivered_on
+    select c.*, d.delivered_at::date as delivered_on, c.merged_into_case_id is not null and k.case_id is null as is_master_unknown
     from {{ ref('fct_complaint') }} as c
-    inner join {{ source('warehouse', 'delivery') }} as d using (delivery_id)
+    left join {{ ref('fct_complaint') }} as k on k.feed = c.feed and k.case_id = c.merged_into_case_id
+    inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = c.delivery_id
 ),
 
 told as (
@@ -17,6 +18,11 @@ told as (
             case when is_closed and closed_on is null then {'rule': 'CLOSED_WITHOUT_DATE', 'column': 'closed_at'} end,
             case when not is_closed and reopened_on is null and reopen_count = 0 and closed_on is not null
                 then {'rule': 'OPEN_WITH_CLOSING_DATE', 'column': 'closed_at'} end,
+            case when not is_closed and reopened_on is null and reopen_count > 0
+                then {'rule': 'REOPENED_WITHOUT_DATE', 'column': 'reopened_at'} end,
+            case when reopened_on < first_closed_on then {'rule': 'REOPENED_BEFORE_FIRST_CLOSURE', 'column': 'reopened_at'} end,
+            -- A merged case counts through the one it went into (reference: the child is excluded); that one never came.
+            case when is_master_unknown then {'rule': 'MERGED_INTO_UNKNOWN_CASE', 'column': 'merged_into_case_id'} end,
             case when coalesce(source_unit_code, '') = '' then {'rule': 'MISSING_UNIT', 'column': 'unit_code'}
                 when unit_key like '%unassigned' then {'rule': 'UNKNOWN_UNIT', 'column': 'unit_code'} end,
             case when severity_text is not null and worded_severity_level is null then {'rule': 'UNKNOWN_SEVERITY', 'column': 'severity_text'} end,
