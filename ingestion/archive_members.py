@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from ingestion.sources import SourceFile
 
-_CHUNK_BYTES = 4 << 20
 MAX_BYTES = 20_000_000_000  # of all members together, unpacked; the default of a single file
 
 
@@ -72,15 +71,10 @@ class ZipMember:
 
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes in pieces; of a damaged member those of the archive. Raises SourceError when the place gives none."""
-        from ingestion.sources import SourceError
+        """The bytes in pieces; of a damaged member those of the archive. Raises SourceError when the place stops giving them."""
+        from ingestion.sources import chunks_of
 
-        try:
-            with self.open() as content:
-                while chunk := content.read(_CHUNK_BYTES):
-                    yield chunk
-        except OSError:
-            raise SourceError(f"{self.archive.relative_path} cannot be read; the next run goes on from here") from None
+        yield from chunks_of(self)
 
 
 def members_of(file: SourceFile) -> Iterator[SourceFile | ZipMember]:

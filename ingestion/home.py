@@ -8,6 +8,7 @@ Does not belong here: what is inside those files.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -54,14 +55,18 @@ class Home:
         return self.raw / "restricted"
 
     def create(self) -> Home:
-        """Make the folders that must exist; the home itself is private to its owner."""
+        """Make the folders that must exist. All but what is published and the pages are for their owner alone: they hold rows of people."""
         self.root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.landing, self.ledger, self.config, self.raw, self.build, self.dagster):
-            folder.mkdir(exist_ok=True)
-        for private in (self.landing, self.ledger, self.restricted):
-            private.mkdir(parents=True, exist_ok=True)
+        for private in (self.landing, self.ledger, self.config, self.raw, self.restricted, self.build, self.dagster):
+            private.mkdir(exist_ok=True)
             private.chmod(0o700)
         return self
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in hex, read as a stream."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def fsync_dir(folder: Path) -> None:

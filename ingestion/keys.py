@@ -31,10 +31,15 @@ def key_file() -> Path:
     return Path(base).expanduser() / "pxw" / "keys.json"
 
 
-def load_keys() -> dict[str, bytes]:
-    """The key of each purpose (32 bytes); the file is created on first use. KeyFileError if unusable."""
+def load_keys(*, is_trial: bool = False) -> dict[str, bytes]:
+    """The key of each purpose (32 bytes); the file is created on first use. KeyFileError if unusable.
+
+    A trial leaves nothing behind: where there is no file it gets keys that nobody will see again.
+    """
     path = key_file()
     if not path.exists():
+        if is_trial:
+            return {purpose: secrets.token_bytes(32) for purpose in PURPOSES}
         _create(path)
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path} can be read by others; run: chmod 600 {path}")

@@ -14,10 +14,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ingestion.archive_members import members_of
+
+if TYPE_CHECKING:
+    from ingestion.archive_members import ZipMember
 
 _CHUNK = 4 << 20
 _PATIENCE = 30  # seconds a server may take to answer
@@ -60,20 +63,26 @@ class SourceFile:
     def chunks(self) -> Iterator[bytes]:
         """The bytes in pieces. Raises SourceError when the place stops giving them, StillMoving when their number is not the one listed."""
         n_read = 0
-        try:
-            with self.open() as source:
-                while chunk := source.read(_CHUNK):
-                    n_read += len(chunk)
-                    yield chunk
-        except GeneratorExit:
-            raise
-        except Exception as error:
-            raise SourceError(
-                f"inbox {safe_url(self.inbox)}: {self.relative_path} cannot be read, {_why(error)} after {n_read:,} bytes; nothing of it is kept, "
-                "files before it are; the next run goes on from here") from None
+        for chunk in chunks_of(self):
+            n_read += len(chunk)
+            yield chunk
         if self.n_bytes and n_read != self.n_bytes:
             raise StillMoving(f"{n_read:,} bytes of {self.relative_path} came where {self.n_bytes:,} were listed: it is still being written, or the "
                               "connection was cut")
+
+
+def chunks_of(file: SourceFile | ZipMember) -> Iterator[bytes]:
+    """The bytes of a file in pieces. Raises SourceError when the place stops giving them."""
+    n_read = 0
+    try:
+        with file.open() as source:
+            while chunk := source.read(_CHUNK):
+                n_read += len(chunk)
+                yield chunk
+    except Exception as error:  # every library has errors of its own
+        raise SourceError(
+            f"inbox {safe_url(file.inbox)}: {file.relative_path} cannot be read, {_why(error)} after {n_read:,} bytes; nothing of it is kept, "
+            "files before it are; the next run goes on from here") from None
 
 
 def list_inbox(url: str) -> Iterator[SourceFile]:

@@ -25,11 +25,12 @@ _MOST_PAGES, _LARGEST_PAGE = 500, 16 << 20
 
 
 class _SameServer(urllib.request.HTTPRedirectHandler):
-    """A redirect to another server would take the password along."""
+    """A redirect to another server, or from https to http, would take the password along."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
-            raise SourceError("it sends us on to another server; name that one as the inbox")
+        old, new = urlsplit(req.full_url), urlsplit(newurl)
+        if (new.scheme, new.netloc) != (old.scheme, old.netloc):
+            raise SourceError("it sends us on to another server or out of encryption; name that address as the inbox")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -10,14 +10,13 @@ is on disk before anything is shown: a look that cannot be written down does not
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from ingestion.home import Home
+from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
 
 ACCESS = "raw_access"
@@ -66,9 +65,8 @@ def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Itera
         raise click.ClickException(f"feed {feed_name} is not defined any more, so its files cannot be read")
     if not path.exists():
         raise click.ClickException(f"the landed file {sha256} is missing from {home.landing}; `pxw verify` lists what else is")
-    with path.open("rb") as handle:
-        if (actual := hashlib.file_digest(handle, "sha256").hexdigest()) != sha256:
-            raise click.ClickException(f"the landed file {path} was changed: SHA-256 is {actual}, so its records are not those that were delivered; see `pxw verify`")
+    if (actual := sha256_of(path)) != sha256:
+        raise click.ClickException(f"the landed file {path} was changed: SHA-256 is {actual}, so its records are not those that were delivered; see `pxw verify`")
     numbers = sorted(set(row_numbers))
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("set disabled_optimizers = 'type_pushdown'")

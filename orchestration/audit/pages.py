@@ -25,22 +25,20 @@ def render(template: str, title: str, **facts: Any) -> str:
     return _environment().get_template(template).render(title=title, **facts)
 
 
-def write_page(path: Path, template: str, title: str, **facts: Any) -> None:
-    """Write a page; the file is whole or absent."""
+def write_page(path: Path, template: str, title: str, *, is_private: bool = False, **facts: Any) -> None:
+    """Write a page; the file is whole or absent, and a private one is never readable by others, not for a moment."""
     text = render(template, title, **facts)
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
-        part.chmod(0o644)
+        part.chmod(0o600 if is_private else 0o644)
 
 
 def write_trace(traced: Trace, path: Path) -> None:
     """The page of one KPI row. With original records on it only the owner can read it."""
     from orchestration.commands.trace import place_words, study_words
 
-    write_page(path, "trace.html", f"Trace of {traced.published['kpi_key']}", t=traced, place=place_words(traced.published),
-               study_words=study_words(traced) if traced.study else "")
-    if any("original" in row for row in traced.rows):
-        path.chmod(0o600)
+    write_page(path, "trace.html", f"Trace of {traced.published['kpi_key']}", is_private=any("original" in row for row in traced.rows),
+               t=traced, place=place_words(traced.published), study_words=study_words(traced) if traced.study else "")
 
 
 def number(value: Any) -> str:

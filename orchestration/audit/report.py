@@ -5,13 +5,12 @@ Does not belong here: the words of the page (templates/report.html), options (co
 
 Everything comes from the published layer, so what is suppressed there is suppressed here. Counts of
 evidence are the one thing read from the build file; they are left out for suppressed rows, and counts
-by rule below the smallest count shown are not told once anything is suppressed.
+by rule below the smallest count shown are not told where the publication hides small cells.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 import shutil
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestion.feed import load_feeds
-from ingestion.home import Home
+from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
 from orchestration.audit.definition import explain
 from orchestration.audit.evidence import Cut, cut_evidence, dicts, open_build
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SUPPRESSED = "SUPPRESSED"
-_SMALLEST_SHOWN = 11
 # Periods inside the one asked for; a rolling window belongs to where it ends, as a person names it.
 _ENDS = "last_day(period_start_on + to_months(case period_grain when 'month' then 0 when 'quarter' then 2 else 11 end::integer))"
 _ASKED = (f"kpi_id in (select unnest($1)) and level in (select unnest($2)) and {_ENDS} between $3 and $4 "
@@ -61,7 +59,7 @@ class Report:
     run: dict[str, Any] = field(default_factory=dict)
     n_ledger: int = 0
     ledger_head: str = ""
-    is_suppressing: bool = False
+    smallest_shown: int | None = None  # of the publication; None where it hides no small cells
 
 
 def period_of(text: str) -> tuple[date, date]:
@@ -74,9 +72,9 @@ def period_of(text: str) -> tuple[date, date]:
 
 def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, levels: Iterable[str]) -> Report:
     """All parts. Raises ClickException when nothing is published for what was asked."""
-    report = Report(sorted(kpis), first_on, last_on, list(levels))
+    told = manifest(home)
+    report = Report(sorted(kpis), first_on, last_on, list(levels), smallest_shown=told.get("small_cells", {}).get("smallest_shown"))
     with open_marts(home) as con:
-        report.is_suppressing = con.execute(f"select count(*) > 0 from marts.kpi_value where starts_with(reason, '{SUPPRESSED}')").fetchone()[0]
         report.tables["values"] = dicts(con, f"select * from marts.kpi_value where {_ASKED} order by kpi_id, level, kpi_key", *_asked(report))
         if not report.tables["values"]:
             raise click.ClickException(f"nothing is published for {', '.join(report.kpis[:3])} at level {', '.join(report.levels)} from {first_on} to {last_on}")
@@ -92,7 +90,6 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
     report.tables["deliveries"] = _deliveries(home)
     report.tables["holds_and_releases"] = _holds(home)
     report.tables["lineage"] = _lineage(home)
-    told = manifest(home)
     report.tables["hashes"] = [{"table": name, **facts} for name, facts in sorted(told["tables"].items())]
     report.run = {name: told.get(name) for name in ("run_id", "fingerprint", "code_version", "as_of", "published_at")}
     report.findings = list(examine(home, None))
@@ -115,7 +112,7 @@ def write(report: Report, folder: Path, home: Home) -> list[Path]:
     write_page(folder / "index.html", "report.html", f"Audit report, {report.first_on} to {report.last_on}", r=report, shown=shown, n_on_page=_ON_PAGE,
                made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), is_whole=all(finding.is_ok for finding in report.findings))
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    sums = "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
     (folder / "SHA256SUMS").write_text(sums)
     return files
 
@@ -151,8 +148,8 @@ def _evidence(home: Home, report: Report) -> tuple[list[dict[str, Any]], list[di
             rules += [{"kpi_id": kpi_id, **one} for one in dicts(
                 con, "select source_kind, rule, is_counted, sum(n_rows)::bigint as n_rows from e where month_start_on between ? and ? group by all order by all",
                 report.first_on, report.last_on)]
-    if report.is_suppressing:
-        rules = [one | {"n_rows": one["n_rows"] if one["n_rows"] == 0 or one["n_rows"] >= _SMALLEST_SHOWN else None} for one in rules]
+    if report.smallest_shown is not None:
+        rules = [one | {"n_rows": one["n_rows"] if one["n_rows"] == 0 or one["n_rows"] >= report.smallest_shown else None} for one in rules]
     return counts, rules
 
 

@@ -6,7 +6,6 @@ Does not belong here: repairing anything; arguments and exit codes (commands/ver
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ingestion.home import Home
+from ingestion.home import Home, sha256_of
 from ingestion.landing import landed_path
 from ingestion.ledger import Ledger, LedgerBroken
 from ingestion.sql import identifier, literal
@@ -225,7 +224,6 @@ def _manifest(home: Home) -> dict[str, Any]:
 
 def _sha256(path: Path) -> str | None:
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None

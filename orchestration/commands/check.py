@@ -6,7 +6,6 @@ Does not belong here: landing it; what it would replace (delivery_effect.py).
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ import click
 from ingestion.catalogue import Delivery, raw_path, read_catalogue
 from ingestion.conform import ConformReport, conform
 from ingestion.feed import Feed, load_feeds
-from ingestion.home import Home
+from ingestion.home import Home, sha256_of
 from ingestion.keys import load_keys
 from ingestion.landing import delivery_order
 from ingestion.nearest_feed import nearest_feeds
@@ -40,7 +39,7 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
     order = delivery_order(_as_source(file), feed)
     with tempfile.TemporaryDirectory(prefix="pxw-check-") as scratch:
         out = Path(scratch) / "raw.parquet"
-        report = conform(feed, file, "check", order, load_keys(), out, Path(scratch) / "text.parquet", file_name=file.name)
+        report = conform(feed, file, "check", order, load_keys(is_trial=True), out, Path(scratch) / "text.parquet", file_name=file.name)
         if report.refused:
             click.echo(f"refused: {file.name}: {report.refused['message']}. {report.refused['way_out']}")
             return 1
@@ -94,8 +93,7 @@ def _same_bytes(file: Path, known: Sequence[Delivery]) -> Delivery | None:
     alike = [d for d in known if d.n_bytes == file.stat().st_size]
     if not alike:
         return None
-    with file.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    sha256 = sha256_of(file)
     return next((d for d in alike if d.sha256 == sha256), None)
 
 

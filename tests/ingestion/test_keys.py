@@ -26,6 +26,15 @@ def test_a_key_file_others_can_read_is_refused(tmp_path, monkeypatch):
         load_keys()
 
 
+def test_a_trial_leaves_no_key_file_and_takes_the_one_there_is(tmp_path, monkeypatch):
+    path = tmp_path / "keys.json"
+    monkeypatch.setenv("PXW_KEY_FILE", str(path))
+    passing = load_keys(is_trial=True)
+    assert set(passing) == set(PURPOSES) and not path.exists()
+    kept = load_keys()
+    assert load_keys(is_trial=True) == kept != passing
+
+
 def test_default_place_is_the_configuration_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("PXW_KEY_FILE")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -28,6 +28,11 @@ def inbox(tmp_path):
     return folder
 
 
+def test_what_holds_rows_of_people_is_for_the_owner_alone(home):
+    folders = [path for path in home.root.rglob("*") if path.is_dir()]
+    assert len(folders) >= 7 and not [path.name for path in folders if path.stat().st_mode & 0o077]
+
+
 FEEDS = {"log": complaint_feed(files=["**/log*.csv"], order=r"_(?P<received>\d{8})(?:_v(?P<sequence>\d+))?")}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from ingestion.home import Home
 from ingestion.landing import land, landed_path, unseen
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceError, list_inbox, safe_url
+from ingestion.web_inbox import _SameServer
 from tests.ingestion.conftest import complaint_feed
 from tests.ingestion.servers import PASSWORD, USER, Served, sftp_server, web_server
 
@@ -155,6 +157,15 @@ def test_a_web_server_may_not_send_us_elsewhere(tmp_path: Path, monkeypatch: pyt
         '<a href="log_20260401.csv?C=M">x</a><a href="/etc/log_20260402.csv">y</a><a href="http://example.org/log_20260403.csv">z</a><a href="../log_20260404.csv">u</a>')
     with web_server(tmp_path) as served:
         assert list(list_inbox(Place("http", served, Home(tmp_path / "home")).url())) == []
+
+
+@pytest.mark.parametrize("elsewhere", ["http://server.example/in/", "https://other.example/in/"])
+def test_a_redirect_never_takes_the_password_elsewhere(elsewhere: str):
+    asked = urllib.request.Request("https://server.example/in", headers={"Authorization": "Basic eA=="})
+    handler = _SameServer()
+    assert handler.redirect_request(asked, None, 301, "", {}, "https://server.example/in/").full_url.endswith("/in/")
+    with pytest.raises(SourceError, match="another server or out of encryption"):
+        handler.redirect_request(asked, None, 301, "", {}, elsewhere)
 
 
 def test_a_file_is_no_inbox(place: Place):

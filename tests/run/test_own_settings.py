@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -99,6 +100,16 @@ def test_small_cells_are_hidden_in_the_publication_and_kept_in_the_build(own: Ow
     assert "small cells: no count from 1 to 10 is shown" in own.output
     plain = json.loads((sample_run.home / "published" / "manifest.json").read_text())["small_cells"]
     assert plain == {"rule": "nothing is suppressed: a limited data set, for internal use only (docs/privacy.md)"}
+
+
+def test_the_auditors_report_hides_what_the_publication_hides(own: OwnSettings, tmp_path):
+    own.pxw("audit", "report", str(tmp_path / "out"), "--kpi", "complaint_rate", "--level", "unit", "--period", "2026-Q1")
+    by_rule, behind = ([*csv.DictReader((tmp_path / "out" / "data" / f"{name}.csv").open(newline=""))] for name in ("evidence_rules", "evidence_counts"))
+    counts = [int(row["n_rows"]) for row in by_rule if row["n_rows"]]
+    assert counts and min(count for count in counts if count) >= own.manifest["small_cells"]["smallest_shown"]
+    hidden = [row for row in behind if row["note"] == "suppressed"]
+    assert hidden and not any(row["n_rows"] or row["n_counted"] for row in hidden)
+    assert "Counts below 11 are suppressed" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_show_says_that_a_number_is_suppressed(own: OwnSettings):
