@@ -10,52 +10,88 @@ leader as (
     where m.source = 'metrics' or kpi_id = 'complaint_rate'
 ),
 
-point as (
-    select kpi_id, level, facility_id, unit_id, service_line, period_grain,
+value as (
+    select kpi_id, level, facility_id, unit_id, period_grain,
         {{ month_number('period_start_on') }} // case period_grain when 'month' then 1 else 3 end as period_number, value
     from {{ ref('kpi_value') }}
     where is_publishable and segment_type = 'all' and period_grain in ('month', 'quarter') and level in ('facility', 'unit')
         and kpi_id in (select kpi_id from outcome union select kpi_id from leader)
 ),
 
-pair as (
-    select a.kpi_id as leading_kpi_id, b.kpi_id, a.level, a.period_grain, a.facility_id, a.unit_id, b.period_number - a.period_number as lag,
-        a.value as leading_value, b.value
-    from point as a
-    inner join point as b
-        on b.level = a.level and b.period_grain = a.period_grain and b.facility_id is not distinct from a.facility_id
-        and b.unit_id is not distinct from a.unit_id and b.period_number between a.period_number and a.period_number + 3
+-- Numbers stand for the long keys while ranks are sorted: a third of the time.
+place as (
+    select *, row_number() over (order by level, facility_id, unit_id)::integer as place_number, dense_rank() over (order by facility_id)::integer as facility_number
+    from (select distinct level, facility_id, unit_id from value)
+),
+
+series as (
+    select *, row_number() over (order by kpi_id, period_grain)::smallint as series_number
+    from (select distinct kpi_id, period_grain from value)
+),
+
+question as (
+    select a.series_number as leading_number, b.series_number, a.kpi_id as leading_kpi_id, b.kpi_id, a.period_grain,
+        row_number() over (order by a.series_number, b.series_number)::smallint as question_number
+    from series as a
+    inner join series as b on b.period_grain = a.period_grain
     where a.kpi_id <> b.kpi_id and a.kpi_id in (select kpi_id from leader) and b.kpi_id in (select kpi_id from outcome)
 ),
 
-scoped as (
-    select 'enterprise' as scope, null::varchar as scope_facility_id, null::varchar as scope_unit_id, * from pair
-    union all
-    select 'facility', facility_id, null, * from pair
-    union all
-    select 'unit', facility_id, unit_id, * from pair where level = 'unit'
+point as (
+    select s.series_number, p.place_number, p.facility_number, p.level = 'unit' as is_unit, v.period_number, v.value
+    from value as v
+    inner join series as s on s.kpi_id = v.kpi_id and s.period_grain = v.period_grain
+    inner join place as p on p.level = v.level and p.facility_id = v.facility_id and p.unit_id is not distinct from v.unit_id
 ),
 
+pair as (
+    select q.question_number, a.is_unit, a.place_number, a.facility_number, (b.period_number - a.period_number)::tinyint as lag,
+        a.value as leading_value, b.value
+    from question as q
+    inner join point as a on a.series_number = q.leading_number
+    inner join point as b on b.series_number = q.series_number and b.place_number = a.place_number
+        and b.period_number between a.period_number and a.period_number + 3
+),
+
+scoped as (
+    select 'enterprise' as scope, 0 as scope_number, * from pair
+    union all
+    select 'facility', facility_number, * from pair
+    union all
+    select 'unit', place_number, * from pair where is_unit
+),
+
+-- The mean rank of equal values: their first rank and half of what follows it among them.
 ranked as (
     select *,
-        rank() over (same order by leading_value) + (count(*) over (same_leading) - 1) / 2.0 as leading_rank,
-        rank() over (same order by value) + (count(*) over (same_value) - 1) / 2.0 as value_rank
+        rank() over leading_values + (count(*) over (leading_values range between current row and current row) - 1) / 2.0 as leading_rank,
+        rank() over these_values + (count(*) over (these_values range between current row and current row) - 1) / 2.0 as value_rank
     from scoped
     window
-        same as (partition by scope, scope_facility_id, scope_unit_id, level, period_grain, leading_kpi_id, kpi_id, lag),
-        same_leading as (partition by scope, scope_facility_id, scope_unit_id, level, period_grain, leading_kpi_id, kpi_id, lag, leading_value),
-        same_value as (partition by scope, scope_facility_id, scope_unit_id, level, period_grain, leading_kpi_id, kpi_id, lag, value)
+        leading_values as (partition by question_number, is_unit, lag, scope, scope_number order by leading_value),
+        these_values as (partition by question_number, is_unit, lag, scope, scope_number order by value)
 ),
 
 summed as (
     -- Ranks are whole or half, so these sums are exact and the order of the rows cannot matter.
-    select scope, scope_facility_id as facility_id, scope_unit_id as unit_id, level, period_grain, leading_kpi_id, kpi_id, lag, count(*) as n,
-        count(distinct (facility_id, unit_id)) as n_places,
+    select
+        question_number, is_unit, lag, scope, count(*) as n, count(distinct place_number) as n_places,
+        min(place_number) as place_number,
         count(*) * sum(leading_rank * value_rank) - sum(leading_rank) * sum(value_rank) as covariance,
         count(*) * sum(leading_rank * leading_rank) - sum(leading_rank) ** 2 as leading_spread,
         count(*) * sum(value_rank * value_rank) - sum(value_rank) ** 2 as spread
     from ranked
-    group by all
+    group by question_number, is_unit, lag, scope, scope_number
+),
+
+named as (
+    select
+        s.*, q.leading_kpi_id, q.kpi_id, q.period_grain, p.level,
+        case when s.scope <> 'enterprise' then p.facility_id end as facility_id,
+        case when s.scope = 'unit' then p.unit_id end as unit_id
+    from summed as s
+    inner join question as q on q.question_number = s.question_number
+    inner join place as p on p.place_number = s.place_number
 )
 
 select
@@ -65,5 +101,5 @@ select
     case when n >= 8 and leading_spread > 0 and spread > 0 then covariance / sqrt(leading_spread::double * spread::double) end as spearman,
     case when n < 8 then 'TOO_FEW_PAIRS' when leading_spread <= 0 or spread <= 0 then 'NO_VARIATION' end as reason,
     r.run_id
-from summed
+from named
 cross join {{ source('warehouse', 'run') }} as r
