@@ -25,6 +25,7 @@ def model(dbt, session):
     import pyarrow as pa
 
     surveys, units = dbt.ref("fct_survey"), dbt.ref("dim_unit")         # noqa: F841 (DuckDB reads them by name)
+    delivery = dbt.source("warehouse", "delivery")
     measure, measure_weight = dbt.source("definition", "measure"), dbt.source("definition", "measure_weight")      # noqa: F841
     families = [row[0] for row in session.sql("select distinct family from surveys where is_scored order by 1").fetchall()]
     scores = session.sql(SCORES).fetchall()
@@ -35,25 +36,29 @@ def model(dbt, session):
             items = wanted.setdefault(measure_id, (is_outcome, {}))[1]
             items.setdefault(item, {})[answer] = scale * weight
         if any(is_outcome for is_outcome, _ in wanted.values()):
-            rows += _of_family(session, units, dbt.this.schema, family, wanted)
+            rows += _of_family(session, units, delivery, dbt.this.schema, family, wanted)
     text, number = pa.string(), pa.float64()
     types = [text] * 5 + [pa.date32()] * 2 + [pa.int64()] + [number] * 3 + [pa.int64()] * 2 + [number] * 4 + [pa.int64(), number]
     return pa.table({name: pa.array([row[i] for row in rows], kind) for i, (name, kind) in enumerate(zip(COLUMNS, types, strict=True))})
 
 
-def _of_family(session, units, schema, family, wanted):       # noqa: ARG001 (DuckDB reads units by name)
+def _of_family(session, units, delivery, schema, family, wanted):       # noqa: ARG001 (DuckDB reads units and delivery by name)
     import numpy as np
 
     from methods import key_drivers
 
     items = sorted({item for _, weights in wanted.values() for item in weights})
-    # The facts of a family have a name of their own, and which families there are follows from the feeds.
+    # The facts of a family have a name of their own, and which families there are follows from the feeds. Numbers sort faster than text.
     found = session.sql(f"""
-        select u.facility_id, u.service_line, s.discharge_on, {", ".join(f"s.{item}" for item in items)}
-        from {schema}.fct_survey_{family} as s inner join units as u on u.unit_key = s.unit_key
-        where s.is_scored and u.facility_id <> 'unassigned'
+        select p.place, s.discharge_on, {", ".join(f"s.{item}" for item in items)}
+        from {schema}.fct_survey_{family} as s
+        inner join (select unit_key, dense_rank() over (order by facility_id, service_line)::integer - 1 as place from units where facility_id <> 'unassigned') as p
+            on p.unit_key = s.unit_key
+        inner join (select delivery_id, row_number() over (order by feed, delivery_id) as delivery_number from delivery) as d on d.delivery_id = s.delivery_id
+        where s.is_scored
             and s.discharge_on > (select max(discharge_on) from {schema}.fct_survey_{family} where is_scored) - interval 12 months
-        order by u.facility_id, u.service_line, s.feed, s.delivery_id, s.row_number""").fetchnumpy()
+        order by p.place, d.delivery_number * 4294967296 + s.row_number""").fetchnumpy()
+    places = session.sql("select distinct facility_id, service_line from units where facility_id <> 'unassigned' order by facility_id, service_line").fetchall()
     n_rows = len(found["discharge_on"])
     if not n_rows:
         return []
@@ -61,17 +66,16 @@ def _of_family(session, units, schema, family, wanted):       # noqa: ARG001 (Du
     outcomes = [i for i, (is_outcome, _) in enumerate(wanted.values()) if is_outcome]
     n_known = np.count_nonzero(~np.isnan(values), axis=0)
     whole = n_known * 2 >= n_known[outcomes].max()
-    place = [(str(f), str(s)) for f, s in zip(found["facility_id"], found["service_line"], strict=True)]
-    starts = [0, *(i for i in range(1, n_rows) if place[i] != place[i - 1]), n_rows]
+    starts = [0, *(np.flatnonzero(np.diff(found["place"])) + 1).tolist(), n_rows]
     groups = {}
     for start, end in zip(starts, starts[1:], strict=False):
         one = key_drivers.sums(values[start:end], whole)
-        facility, line = place[start]
+        facility, line = map(str, places[found["place"][start]])
         for key in ((None, None), (facility, None), (facility, line)):
             groups[key] = groups[key] + one if key in groups else one
-    days = np.sort(found["discharge_on"].astype("datetime64[D]"))
+    days = found["discharge_on"].astype("datetime64[D]")
     names = list(wanted)
-    return [(family, names[outcome], names[driver], *key, days[0].item(), days[-1].item(), *numbers)
+    return [(family, names[outcome], names[driver], *key, days.min().item(), days.max().item(), *numbers)
             for key, total in groups.items() for outcome in outcomes
             for driver, *numbers in _pairs(np, total, whole, outcome, [i for i in range(len(names)) if i not in outcomes])]
 

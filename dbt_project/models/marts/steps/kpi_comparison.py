@@ -41,11 +41,11 @@ def model(dbt, session):
     import methods
 
     series, kpi_value = dbt.ref("kpi_series"), dbt.ref("kpi_value")     # noqa: F841 (DuckDB reads them by name)
-    compared = session.sql(COMPARED)
-    wanted = compared.aggregate("is_share, funnel, scale_factor").order("is_share, funnel, scale_factor").fetchall() or [(False, "exact", 1.0)]
+    compared = session.sql(COMPARED).to_arrow_table()       # noqa: F841 (once: each setting takes its rows from here)
+    wanted = session.sql("select distinct is_share, funnel, scale_factor from compared order by all").fetchall() or [(False, "exact", 1.0)]
     tables = []
     for is_share, funnel, scale in wanted:
-        mine = compared.filter(f"is_share = {is_share} and funnel = '{funnel}' and scale_factor = {scale!r}").to_arrow_table()
+        mine = session.sql(f"from compared where is_share = {is_share} and funnel = '{funnel}' and scale_factor = {scale!r}").to_arrow_table()
         found = methods.funnel_chart(mine, unit="series_number", group=GROUP, kind="proportion" if is_share else "rate",
                                      adjust=funnel == "adjusted", scale=scale)
         tables.append(found.select(KEPT))
