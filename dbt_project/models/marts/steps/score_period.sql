@@ -90,8 +90,14 @@ item_period as (
     select f.measure_number, f.item_number, e.entity_number, f.date_basis, f.segment_type, f.segment_value,
         3, f.month_number // 3 * 3, f.* exclude (measure_number, item_number, facility_id, date_basis, segment_type, segment_value, month_number)
     from facility_period as f
-    inner join entity as e on e.level = 'enterprise' or (e.level = 'facility' and e.facility_id = f.facility_id)
-    where f.segment_type <> 'provider' or e.level = 'facility'
+    inner join entity as e on e.level = 'facility' and e.facility_id = f.facility_id
+    union all
+    -- A join of its own: with both levels in one condition every row would be held against every entity.
+    select f.measure_number, f.item_number, e.entity_number, f.date_basis, f.segment_type, f.segment_value,
+        3, f.month_number // 3 * 3, f.* exclude (measure_number, item_number, facility_id, date_basis, segment_type, segment_value, month_number)
+    from facility_period as f
+    inner join entity as e on e.level = 'enterprise'
+    where f.segment_type <> 'provider'
 ),
 
 summed as (
