@@ -51,8 +51,9 @@ def test_without_adjusters_adjusted_equals_unadjusted():
         assert table["adjusted"] == pytest.approx(table["unadjusted"], abs=1e-14)
 
 
-def test_slopes_equal_a_regression_with_entity_dummies():
-    table = {name: values for name, values in surveys().items()}
+@pytest.mark.parametrize("n", [600, 5_000])  # one block of rows to decompose, and several with a rest
+def test_slopes_equal_a_regression_with_entity_dummies(n):
+    table = {name: values for name, values in surveys(n).items()}
     complete = ~np.isnan(table["A1"]) & ~np.isnan(table["Q1"])
     dummies = np.eye(7)[table["entity"][complete]]
     design = np.column_stack([table["A1"][complete], table["A2"][complete], dummies])
