@@ -97,8 +97,13 @@ class World:
                 con.execute("insert into core.superseded_row values (?, ?, ?, ?)", list(row))
             con.execute("create table marts.dim_unit (unit_key varchar, facility_id varchar, unit_id varchar, service_line varchar)")
             con.executemany("insert into marts.dim_unit values (?, ?, ?, ?)", [(f"{f}/{u}", f, u, s) for f, u, s in UNITS])
+            con.execute("create table marts.dim_facility as select distinct facility_id, 'Hospital ' || facility_id as facility_name from marts.dim_unit")
+            con.execute("alter table marts.dim_unit add column unit_name varchar")
+            con.execute(f"create table marts.dim_kpi as select '{KPI}' as kpi_id, 'Rate' as label, 'per_1000' as unit, 'decrease' as direction, "
+                        f"'facility' as levels, 'month' as windows, {self.minimum} as minimum_denominator")
             con.execute("create table marts.kpi_value (kpi_key varchar, kpi_id varchar, value double, numerator double, denominator double, n bigint, "
-                        "is_publishable boolean, reason varchar, measure_version integer)")
+                        "is_publishable boolean, reason varchar, measure_version integer, level varchar, facility_id varchar, unit_id varchar, "
+                        "service_line varchar, segment_type varchar, period_grain varchar, period_start_on date, period_end_on date)")
             for facility in ("F1", "F2"):
                 for month in self.months:
                     self._insert_value(con, facility, month)
@@ -112,8 +117,8 @@ class World:
             cases = sum(self.clock.get(case[:2]) == "in_target" for case in self.cases if case[2].startswith(facility) and case[3] == month)
         reason = self.reasons.get(key) or ("PERIOD_OPEN" if month >= self.open_from else "BELOW_MINIMUM" if n < self.minimum else None)
         value = self.values.get(key, 1000 * cases / n) if reason in (None, "BELOW_MINIMUM") else None
-        con.execute("insert into marts.kpi_value values (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                    [key, KPI, value, cases, n, n, reason is None, reason])
+        con.execute("insert into marts.kpi_value select ?, ?, ?, ?, ?, ?, ?, ?, 1, 'facility', ?, null, null, 'all', 'month', m, last_day(m) from (select ?::date as m)",
+                    [key, KPI, value, cases, n, n, reason is None, reason, facility, f"{month}-01"])
 
 
 def _shape(con: duckdb.DuckDBPyConnection) -> None:

@@ -6,11 +6,13 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from orchestration.audit import as_of as asking
 from orchestration.audit import kept
 from orchestration.audit.as_of import as_of, way_of
 from orchestration.audit.side_build import copy_state
@@ -72,6 +74,48 @@ def test_published_values_are_those_of_the_day_not_of_today(world: World, tmp_pa
     other.publish()
     answer = as_of(world.home, other.home, yesterday, "delivered", "true", [])
     assert answer.publication is None and all(row.published is None and row.rebuilt for row in answer.rows)
+
+
+def test_a_value_that_was_restated_later_is_the_old_one_on_the_day(world: World, tmp_path: Path):
+    """Two publications of one day stand as the second; one of a later day changes nothing on the day before."""
+    other = aside(world, tmp_path / "other")
+    other.publish()
+    world.cases.append(("feb", 5, "F1/4W", "2026-02"))
+    world.publish()
+    key = "rate:month:2026-02-01:facility:F1:all"
+    (row,) = as_of(world.home, other.home, today(), "landed", "kpi_key = ?", [key]).rows
+    assert (row.published["value"], row.rebuilt["value"], row.is_same) == (1.0, 0.5, False)
+    with duckdb.connect(str(world.home.published / "px.duckdb")) as con:      # as if the second had come a day later
+        con.execute("update marts.kpi_history set valid_to_at = valid_to_at + interval 1 day where valid_to_at is not null").fetchall()
+        con.execute("update marts.kpi_history set valid_from_at = valid_from_at + interval 1 day where publication_number = 2").fetchall()
+    (row,) = as_of(world.home, other.home, today(), "landed", "kpi_key = ?", [key]).rows
+    assert (row.published["value"], row.published["publication_number"], row.is_same) == (0.5, 1, True)
+    (row,) = as_of(world.home, other.home, today() + timedelta(days=1), "landed", "kpi_key = ?", [key]).rows
+    assert (row.published["value"], row.published["publication_number"], row.is_same) == (1.0, 2, False)
+
+
+def test_the_command_shows_both_and_takes_places_by_name(world: World, monkeypatch: pytest.MonkeyPatch):
+    on = today()
+    shelf = world.home.build / "as_of" / f"{on}-landed-{asking._state(world.home, on, 'landed')}"
+    other = aside(world, shelf)      # the build of the date, made by hand where the command looks for one it made before
+    other.encounters = 2000
+    other.publish()
+    monkeypatch.setenv("PXW_HOME", str(world.home.root))
+
+    def asked(*words: str):
+        return CliRunner().invoke(main, ["as-of", str(on), "show", "rate", *words])
+
+    shown = asked("--period", "2026-02")
+    assert shown.exit_code == 0 and f"rate, month ending 2026-02-28, as of {on}" in shown.output and "published then: publication 1, run run000000001" in shown.output
+    assert [line.split()[-1] for line in shown.output.splitlines() if line.split()[:1] in (["F1"], ["F2"])] == ["differs", "differs"], shown.output
+    told = json.loads(asked("--period", "2026-02", "--facility", "hospital f2", "--json").output)
+    (row,) = told["rows"]
+    assert (row["kpi_key"], row["is_same"], row["published"]["value"], row["rebuilt"]["value"]) == ("rate:month:2026-02-01:facility:F2:all", False, 1.0, 0.5)
+    assert (told["as_of"], told["by"], told["publication"]["publication"]) == (str(on), "landed", 1) and told["causes"]
+    nowhere = asked("--facility", "F9")
+    assert nowhere.exit_code == 2 and "there is no facility 'F9'; there are F1 (Hospital F1), F2 (Hospital F2)" in nowhere.output
+    none = asked("--period", "2026-02", "--level", "unit", "--unit", "F1/4W")
+    assert none.exit_code == 1 and "no rows of rate" in none.output
 
 
 def test_what_was_known_is_what_had_landed(world: World, tmp_path: Path):

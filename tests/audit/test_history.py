@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from ingestion.kinds import KINDS
 from ingestion.ledger import Ledger
 from orchestration.audit import bearing, kept
 from orchestration.audit.history import history_folder, publications
+from orchestration.cli import main
 from orchestration.settings import Settings, SmallCells
 from tests.audit.small import KPI, World, first_world
 
@@ -253,3 +256,38 @@ def test_the_files_of_history_stand_in_the_ledger_by_hash(world: World):
         content = (history_folder(world.home) / entry[name]["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry[name]["sha256"]
     assert json.loads((history_folder(world.home) / entry["context"]["file"]).read_text())["deliveries"]["feb"]["feed"] == "complaints"
+
+
+def pxw(world: World, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    monkeypatch.setenv("PXW_HOME", str(world.home.root))
+    return CliRunner().invoke(main, ["restatements", *words])
+
+
+NOTE = {"what_happened": "two cases came late", "how_found": "monthly count", "corrective_action": "weekly export", "facilities_affected": "F1"}
+
+
+def test_restatements_are_listed_and_annotated_and_the_next_publication_carries_the_words(world: World, monkeypatch: pytest.MonkeyPatch):
+    assert "no published row was restated" in pxw(world, monkeypatch).output
+    world.deliveries["late"] = ("complaints", "complaint", None)
+    world.cases += [("late", 1, "F1/ICU", "2026-01"), ("late", 2, "F1/4W", "2026-01")]
+    world.publish()
+    told = pxw(world, monkeypatch).output
+    assert "publication 2, run run000000002" in told and "2,000 → 2,000" in told and "why: NEW_DELIVERY: delivery late (complaints)" in told, told
+    (row,) = json.loads(pxw(world, monkeypatch, "--kpi", KPI, "--json").output)
+    assert (row["kpi_key"], row["value_before"], row["value_after"], row["what_happened"]) == (JANUARY_F1, 1.0, 2.0, None)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    assert f"no published row was restated since {tomorrow}" in pxw(world, monkeypatch, "--since", tomorrow).output
+    unknown = pxw(world, monkeypatch, "--kpi", "nothing")
+    assert unknown.exit_code == 2 and "there is no KPI 'nothing'" in unknown.output
+
+    words = [f"--{name.replace('_', '-')}={text}" for name, text in NOTE.items() if name != "facilities_affected"]
+    missing = pxw(world, monkeypatch, "annotate", "1", *words, "--facilities", "F1")
+    assert missing.exit_code == 1 and "publication 1 restated nothing; publications with restatements: 2 (run run000000002)" in missing.output
+    blank = pxw(world, monkeypatch, "annotate", "2", *words[:-1], "--corrective-action= ", "--facilities", "F1")
+    assert blank.exit_code == 2 and "corrective action needs words" in blank.output and not list(Ledger(world.home.ledger).entries("annotation"))
+    assert "noted for publication 2" in pxw(world, monkeypatch, "annotate", "run000000002", *words, "--facilities", "F1").output
+    assert all(f"{name.replace('_', ' ')}: {text}" in pxw(world, monkeypatch).output for name, text in NOTE.items())
+    assert world.restatements()[0]["what_happened"] is None      # what is published never changes; the next publication says it
+    world.publish()
+    (published,) = world.restatements()
+    assert {name: published[name] for name in NOTE} == NOTE and Ledger(world.home.ledger).verify() > 3

@@ -13,7 +13,7 @@ from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.landing import land
 from orchestration.audit.side_build import copy_state
-from orchestration.audit.verify import Finding, check_history, check_landing, check_ledger, check_published, differing_rows, examine
+from orchestration.audit.verify import Finding, _compare_content, check_history, check_landing, check_ledger, check_published, differing_rows, examine
 from tests.audit.small import KPI, World, first_world
 
 
@@ -133,6 +133,19 @@ def test_differences_are_named_by_their_keys_and_never_by_their_cells(tmp_path: 
         con.execute("create table b as select 'k1' as kpi_key, 'rate' as kpi_id, 'other' as text")
         told = differing_rows(con, "a", "b", "marts.x")
     assert told == ["marts.x has rows that were not published: 1, the first with kpi_key k1 rate", "marts.x lacks published rows: 1, the first with kpi_key k1 rate"]
+
+
+def test_a_rebuild_that_gives_other_content_names_the_tables_and_keys(world: World, tmp_path: Path):
+    other = World(Home(tmp_path / "other").create(), world.deliveries, world.cases[:-1], encounters=2000, n_runs=1)
+    other.publish()
+    ours, theirs = (json.loads((one.home.published / "manifest.json").read_text())["tables"] for one in (world, other))
+    same = _compare_content(world.home, world.home, ours, ours, ())
+    told = _compare_content(world.home, other.home, ours | {"gone": {}}, theirs | {"new": {}}, ("run_id",))
+    assert same == []
+    assert "gone was published, the rebuild has no such table" in told and "new was never published, the rebuild has it" in told
+    key = f"{KPI}:month:2026-02-01:facility:F2:all"
+    assert [text for text in told if text.startswith("marts.kpi_value ")] == [
+        f"marts.kpi_value has rows that were not published: 1, the first with kpi_key {key} {KPI}", f"marts.kpi_value lacks published rows: 1, the first with kpi_key {key} {KPI}"]
 
 
 def test_the_state_is_copied_whole_or_up_to_an_entry(world: World, tmp_path: Path):

@@ -24,6 +24,18 @@ RARE = [day(text) for text in ("2023-02-03", "2023-02-20", "2023-04-01", "2023-0
 HOURS = [800, 810, 790, 805, 795, 800, 820, 780, 800, 815, 785, 800, 850, 845, 870, 830, 860, 855, 840, 850, 865, 835, 850]     # U2, not its last month
 CASES = [30] * 12 + [12] * 12      # a change at the first of January 2024
 WAVES = ([30] * 6 + [24] * 6) * 2  # facility C: three crossings of the centre and no long run
+BROKEN = "2024-02-15"
+CHANGED_MEASURE = f"""measure: completion_changed
+label: Completion, counted otherwise from the middle of a month
+source: metrics
+metric: training_completion
+statistic: proportion
+version: 1
+direction: increase
+standing: product-defined
+breaks: [{{from: {BROKEN}, note: other staff are counted}}]
+example: {{numerator: 45, denominator: 60, value: 75.0}}
+"""
 COACHED = "Coaching of Dr A. Example"
 
 
@@ -76,6 +88,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         initiative("I6", "Yesterday", "2024-12-31", facility_code="A"),
         initiative("I7", "Whole process", "2024-01-01", kpi_id="rebased", facility_code="A", action_code="rebase"),
         initiative("I10", COACHED, "2023-07-01", kpi_id="restarted", facility_code="A", action_code="rebase"),
+        initiative("I11", "New form", "2024-03-01", kpi_id="changed", facility_code="A"),
+        initiative("I12", "Old form", "2023-07-01", kpi_id="changed", facility_code="A"),
         initiative("I9", "More nurses", "2024-01-01", kpi_id="nursing_hours_per_patient_day", facility_code="A", unit_code="U2"),
         initiative("I8", "Courses", "2024-01-01", kpi_id="training_completion", facility_code="A", unit_code="U1"),
     ])
@@ -85,7 +99,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given.write()
     charted.define(warehouse.root / "own", warehouse.input / "definitions", {"rate": ("u", "rules: anhoej", 4.0), "rebased": ("u", "rules: anhoej", 4.0), "between": ("g", "rules: anhoej", 9.0),
         "days": ("t", "rules: anhoej", 9.0), "chosen": ("auto", "rules: anhoej", 4.0),
-        "restarted": ("u", "rules: anhoej", "[{value: 0.1, from: 2020-01-01, to: 2025-12-31, reason: test}, {value: 0.2, from: 2026-01-01, reason: next year}]")})
+        "restarted": ("u", "rules: anhoej", "[{value: 0.1, from: 2020-01-01, to: 2025-12-31, reason: test}, {value: 0.2, from: 2026-01-01, reason: next year}]")}, {
+        "measures/completion_changed.yml": CHANGED_MEASURE, "kpis/changed.yml": charted.KPI.format(
+            name="changed", measure="completion_changed", type="i", more="rules: anhoej").replace("[month]", "[month, quarter]")})
     warehouse.dbt("build", "--exclude-resource-type", "unit_test")     # with every data test: evidence, parts, keys
     return warehouse
 
@@ -189,6 +205,50 @@ def test_an_initiative_carries_its_result(warehouse: Warehouse) -> None:
         "I4": "UNKNOWN_KPI", "I5": "UNMAPPED_PLACE", "I6": "NOTHING_AFTER"}
 
 
+def completed(first: int, last: int) -> list[float]:
+    """Staff of A who completed, month by month: U1, U2 and the row without a unit of the last month."""
+    return [50 + n + (n == 23) for n in range(first, last)]
+
+
+def test_a_definition_that_changes_begins_a_part_and_cuts_its_own_period(warehouse: Warehouse) -> None:
+    """The month and the quarter that the change lies in tell of neither definition."""
+    for grain, cut, after, n_before, n_after in (("month", "2024-02-01", "2024-03-01", 13, 10), ("quarter", "2024-01-01", "2024-04-01", 4, 3)):
+        rows = warehouse.rows(f"select * from marts.kpi_trend where series_key = 'changed:{grain}:facility:A' order by point")
+        by_start = {str(row["period_start_on"]): row for row in rows}
+        assert (by_start[cut]["value"], by_start[cut]["reason"], by_start[cut]["ucl"]) == (None, "DEFINITION_CHANGED", None)
+        assert [row["period_start_on"] for row in rows if row["part_reason"]] == [day(after)]
+        assert by_start[after]["part_reason"] == "DEFINITION_CHANGED: other staff are counted"
+        for phase, n in ((1, n_before), (2, n_after)):
+            part = [row for row in rows if row["phase"] == phase]
+            known = [row["value"] for row in part if row["value"] is not None]
+            assert len(known) == n and {row["n_base"] for row in part} == {n}
+            (centre,) = {row["centre"] for row in part}
+            assert centre == pytest.approx(np.mean(known) if n >= 8 else np.median(known), rel=1e-12)
+    told = warehouse.row("select explanation from marts.kpi_signal where series_key = 'changed:month:facility:A'")["explanation"]
+    assert " began a new part on 2024-03-01, as the definition changed;" in told and "other staff" not in told
+
+
+def test_an_effect_is_never_taken_over_a_change_of_the_definition(warehouse: Warehouse) -> None:
+    after = effect(warehouse, "I11")
+    assert (after["reason"], after["n_before"], after["n_after"], after["effect"], after["verdict"]) == ("DEFINITION_CHANGED", 0, 10, None, None)
+    before = effect(warehouse, "I12")
+    assert (before["n_before"], before["n_after"], before["after_to_on"], before["effect_kind"]) == (6, 7, day("2024-01-31"), "difference")
+    assert (before["numerator_before"], before["numerator_after"]) == (sum(completed(0, 6)), sum(completed(6, 13)))
+
+
+def test_every_part_says_how_far_its_limits_go(warehouse: Warehouse) -> None:
+    rows = warehouse.rows("select kpi_key, n_base, limits_status, value, ucl, centre, chart from marts.kpi_trend")
+    seen = {row["limits_status"] for row in rows}
+    assert seen == {"no_data", "run_only", "trial", "full"}
+    for row in rows:
+        n = row["n_base"]
+        wanted = "no_data" if n == 0 else "run_only" if n < 8 or row["chart"] == "run" else "trial" if n < 12 else "full"
+        assert row["limits_status"] == wanted, row
+        assert row["ucl"] is None or wanted in ("trial", "full"), row
+    told = warehouse.row("select explanation from marts.kpi_signal where series_key = 'changed:month:facility:A'")["explanation"]
+    assert told.endswith(" Limits on trial: 10 base points of 12.")
+
+
 def test_correlations_of_units_and_months_with_the_first_ahead(warehouse: Warehouse) -> None:
     found = {row["lag"]: row for row in warehouse.rows(
         "select * from marts.kpi_correlation where leading_kpi_id = 'training_completion' and kpi_id = 'complaint_rate' and scope = 'facility' "
@@ -241,6 +301,7 @@ def test_a_series_that_is_not_random_is_an_alert_without_a_direction(warehouse: 
 
 def test_no_alert_repeats_what_a_person_typed(warehouse: Warehouse) -> None:
     told = warehouse.row("select part_reason, explanation from marts.kpi_signal where series_key = 'restarted:month:facility:A'")
-    assert told["part_reason"] == f"I10 {COACHED}" and "The chart began a new part on 2023-07-01, by decision;" in told["explanation"]
+    assert told["part_reason"] == "I10 (withheld: it names a person)" and effect(warehouse, "I10")["initiative_name"] == "(withheld: it names a person)"
+    assert "The chart began a new part on 2023-07-01, by decision;" in told["explanation"]
     messages = [row["message"] for row in warehouse.rows("select message from marts.alert where kpi_id in ('restarted', 'rebased', 'rate')")]
-    assert len(messages) > 3 and not [text for text in messages if "Example" in text or "I10" in text or "I7" in text]
+    assert len(messages) > 3 and not [text for text in messages if "withheld" in text or "I10" in text or "I7" in text]

@@ -129,6 +129,25 @@ def test_a_suppressed_row_is_traced_in_the_restricted_mode_only(own: OwnSettings
     assert len(looks) == before + 1 and looks[-1]["kpi_key"] == key and looks[-1]["purpose"] == "suppressed row"
 
 
+def test_the_audit_report_hides_what_the_publication_hides(own: OwnSettings, tmp_path: Path):
+    folder = tmp_path / "report"
+    own.pxw("audit", "report", str(folder), "--kpi", "complaint_rate", "--period", "2026", "--level", "unit", "--level", "facility")
+
+    def rows(name: str) -> list[dict[str, str]]:
+        with (folder / "data" / f"{name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    hidden = {row["kpi_key"] for row in rows("values") if row["reason"].startswith("SUPPRESSED")}
+    counted = {row["kpi_key"]: row for row in rows("evidence_counts")}
+    assert hidden and hidden < set(counted)
+    assert all(row[name] == "" for row in rows("values") if row["kpi_key"] in hidden for name in ("value", "numerator"))
+    assert {key for key, row in counted.items() if row["note"] == "suppressed"} == hidden
+    assert all(counted[key][name] == "" for key in hidden for name in ("n_rows", "n_counted", "n_deliveries", "is_equal"))
+    assert {row["is_equal"] for key, row in counted.items() if key not in hidden} == {"True"}
+    by_rule = [row["n_rows"] for row in rows("evidence_rules")]
+    assert by_rule and all(n == "" or int(n) == 0 or int(n) > 10 for n in by_rule)
+
+
 def test_values_that_a_setting_hides_are_restated_by_that_setting(own: OwnSettings):
     """Both publications of this home are whole runs over the same deliveries: nothing but the setting can be the cause."""
     (file,) = (own.home / "ledger" / "history").glob("changes-000002-*")

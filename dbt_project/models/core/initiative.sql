@@ -21,11 +21,11 @@ placed as (
 )
 
 select
-    p.feed, p.delivery_id, p.row_number, p.initiative_id, p.initiative_name, k.kpi_id, p.kpi_id as source_kpi_id,
+    p.feed, p.delivery_id, p.row_number, p.initiative_id, {{ without_person('p.initiative_name') }} as initiative_name, k.kpi_id, p.kpi_id as source_kpi_id,
     p.facility_code as source_facility_code, p.unit_code as source_unit_code,
     p.facility_id,
     case when p.unit_code is not null then p.unit_id end as unit_id,
-    p.start_on, p.end_on, p.owner_role,
+    p.start_on, p.end_on, {{ without_person('p.owner_role') }} as owner_role,
     coalesce(lower(trim(p.action_code)), 'annotate') as action_code,
     case
         when k.kpi_id is null then 'UNKNOWN_KPI'

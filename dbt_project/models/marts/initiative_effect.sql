@@ -37,6 +37,7 @@ select
     case
         when i.fault is not null then i.fault
         when e.initiative_id is null then 'NO_SERIES'
+        when e.is_cut and least(e.n_before, e.n_after) = 0 then 'DEFINITION_CHANGED'
         when e.n_before = 0 then 'NOTHING_BEFORE'
         when e.n_after = 0 then 'NOTHING_AFTER'
         when e.n_base < 8 then 'BASELINE_TOO_SHORT_FOR_CHART'

@@ -4,7 +4,8 @@ Belongs here: which periods are before and after. Does not belong here: formulas
 
 The finest window that the KPI has is taken, the series of exactly the initiative's place. Before: up to twelve closed periods that end before
 the start; after: up to twelve that begin on or after it, and not after its end. The period in which it starts counts on neither side unless it
-starts with it. Points left out by decision count on neither side.
+starts with it. Points left out by decision count on neither side. Nor do periods that a change of the definition lies between and the start:
+they tell of another measure.
 """
 
 PERIODS = """
@@ -20,19 +21,31 @@ PERIODS = """
         where i.fault is null
     ),
 
+    broken as (
+        select p.initiative_id, p.series_number,
+            max(b.start_on) filter (b.start_on <= p.start_on) as since_on, min(b.start_on) filter (b.start_on > p.start_on) as until_on
+        from placed as p
+        inner join measure_break as b on b.measure_id = p.measure_id
+        group by p.initiative_id, p.series_number
+    ),
+
     sided as (
         select p.initiative_id, p.start_on, p.setting, p.series_number, p.scale_factor, p.is_share, p.unit,
-            c.period_start_on, c.period_end_on, c.value, c.is_excluded, c.n_events as numerator, c.n_opportunities as n,
+            c.period_start_on, c.period_end_on, coalesce(c.period_start_on < b.since_on or c.period_end_on >= b.until_on, false) as is_other_definition,
+            c.value, c.is_excluded, c.n_events as numerator, c.n_opportunities as n,
             case
                 when c.period_end_on < p.start_on then 'before'
                 when c.period_start_on >= p.start_on and c.period_start_on <= coalesce(p.end_on, date '9999-12-31') then 'after'
             end as side
         from placed as p
         inner join chart as c on c.series_number = p.series_number
+        left join broken as b on b.initiative_id = p.initiative_id and b.series_number = p.series_number
         where p.nth = 1
     )
 
-    select *, dense_rank() over (order by initiative_id, series_number)::integer as subject
+    select * replace (case when not is_other_definition then value end as value, case when not is_other_definition then numerator end as numerator,
+            case when not is_other_definition then n end as n),
+        dense_rank() over (order by initiative_id, series_number)::integer as subject
     from sided
     where side is not null
     qualify row_number() over (
@@ -49,6 +62,7 @@ def _sides():
             avg(value::decimal(38, 12)) {here}::double as mean_{side}, var_samp(value) {here} as variance_{side}""")
     return f"""
         select subject, any_value(initiative_id) as initiative_id, any_value(series_number) as series_number,
+            bool_or(is_other_definition) as is_cut,
             any_value(scale_factor) as scale_factor, any_value(is_share) as is_share, any_value(unit = 'per_1000') as is_rate, {", ".join(parts)}
         from (select *, not is_excluded and value is not null as counts from period order by subject, period_start_on)
         group by subject order by subject"""
@@ -114,6 +128,7 @@ def model(dbt, session):
     from methods.settings import SERIES, charts_by_setting, settings_of
 
     series, chart, initiative = dbt.ref("kpi_series"), dbt.ref("kpi_chart"), dbt.ref("initiative")      # noqa: F841
+    measure_break = dbt.source("definition", "measure_break")      # noqa: F841
 
     period = session.sql(PERIODS).to_arrow_table()
     side = session.sql(_sides()).to_arrow_table()
