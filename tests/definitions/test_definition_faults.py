@@ -216,6 +216,9 @@ def test_a_missing_code_table_is_named(bench: Path) -> None:
         ("chart: i", "chart: i\ntarget: {value: 180, from: 2025-01-01, reason: r}", "k.yml:8: target: 180 cannot be reached"),
         ("chart: i", "chart: i\ntarget: [{value: 80, from: 2025-01-01, reason: r}, {value: 81, from: 2026-01-01, reason: r}]",
          "k.yml:8: target: two targets hold on 2026-01-01; end the earlier one with 'to'"),
+        *[("chart: i", f"chart: {{type: i, exclude: [{{period: 2025-01-01, reason: '{reason}', decided_by: board}}]}}",
+           "name a role or a board, never a person or an address")
+          for reason in ("asked by Dr. A. Example", "asked by ms Example", "see a@example.org", "call 555-0100", "call 312 555-0100")],
         ("[top_box]", "{top_box: {window: [month]}}", "k.yml:3: scores.top_box.window: unknown key"),
         ("[top_box]", "{top_box: {target: {value: -1, from: 2025-01-01, reason: r}}}",
          "k.yml:3: scores.top_box.target: -1 cannot be reached"),
@@ -230,6 +233,14 @@ def test_fault_in_a_kpi(bench: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(DefinitionError) as error:
         load_kpis(bench / "kpis", measures)
     assert message in str(error.value)
+
+
+def test_reasons_without_a_person_are_taken(bench: Path) -> None:
+    (bench / "measures" / "m.yml").write_text(GOOD)
+    reasons = "flood in ward drains, 2024-2025, 25 beds; doctors, drill of mrsa rules"
+    (bench / "kpis" / "k.yml").write_text(KPI.replace("chart: i", f"chart: {{type: i, exclude: [{{period: 2025-01-01, reason: '{reasons}', decided_by: board}}]}}"))
+    (kpi, *_) = load_kpis(bench / "kpis", load_measures(bench / "measures", bench / "seeds")).values()
+    assert reasons in repr(kpi)
 
 
 def test_a_middle_box_has_no_target(bench: Path, measures) -> None:
