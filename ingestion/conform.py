@@ -22,6 +22,7 @@ from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item
 from ingestion.home import replacing
 from ingestion.kinds import KINDS
 from ingestion.readers import Refused, Source, open_source
+from ingestion.readers.headers import header_key
 from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import identifier, literal
 
@@ -83,7 +84,7 @@ def empty_shape(feed: Feed, out: Path) -> None:
     columns = {name: (spec, None) for name, spec in feed.all_columns.items()}
     items = {item: ItemSource(None) for item in items_of(feed)}
     with _connection({}) as con, replacing(out) as part:
-        names = [n for spec in feed.all_columns.values() for n in (*spec.source, *spec.join)] or ["_none"]
+        names = [n for spec in feed.all_columns.values() for n in spec.headers] or ["_none"]
         nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
         con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
         select = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
@@ -131,15 +132,15 @@ def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[
 
     Of a sparse source a name that never occurs says nothing: only required columns must be there.
     """
-    present = {_header_key(name): name for name in reversed(source.headers)}
+    present = {header_key(name): name for name in reversed(source.headers)}
     chosen: dict[str, tuple[ColumnSpec | None, list[str] | None]] = {}
     absent: list[str] = []
     for name, spec in feed.all_columns.items():
-        wanted = [present.get(_header_key(one)) for one in (spec.join or spec.source)]
+        wanted = [present.get(header_key(one)) for one in (spec.join or spec.source)]
         found = (wanted if all(wanted) else []) if spec.join else list(dict.fromkeys(one for one in wanted if one))
-        if not found and not spec.optional and (spec.required or not source.is_sparse):
+        if not found and not spec.optional and spec.headers != list(spec.true_where) and (spec.required or not source.is_sparse):
             absent.append(" or ".join(spec.source) or " and ".join(spec.join))
-        chosen[name] = (spec, found or None)
+        chosen[name] = (_with_present(spec, present), found or None)
     generation, unfit = _generation(feed, present, delivered_on)
     absent += [] if source.is_sparse and generation else unfit
     if absent:
@@ -148,14 +149,17 @@ def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[
             "If the vendor renamed it, add the new name to the feed's 'from'; if it may be absent, set 'optional: true'.",
         )
     chosen |= generation
-    used = {one for _, found in chosen.values() for one in found or ()}
+    used = {one for spec, found in chosen.values() for one in (*(found or ()), *(spec.headers if spec else ()))}
     new = [name for name in source.headers if name not in used and name not in feed.source_names]
     return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
 
 
-def _header_key(name: str) -> str:
-    """What of a header counts when it is compared: no case, no stray blanks ("Form  (Field )" is "Form (Field)")."""
-    return " ".join(name.split()).replace("( ", "(").replace(" )", ")").casefold()
+def _with_present(spec: ColumnSpec, present: dict[str, str]) -> ColumnSpec:
+    """The spec with the headers beside its own as the file writes them; one the file lacks says nothing."""
+    if not (spec.true_where or spec.otherwise):
+        return spec
+    marks = {present[header_key(one)]: text for one, text in spec.true_where.items() if header_key(one) in present}
+    return spec.model_copy(update={"true_where": marks, "otherwise": present.get(header_key(spec.otherwise or ""))})
 
 
 def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tuple[dict, list[str]]:
@@ -164,10 +168,10 @@ def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tupl
         return {}, []
     nothing = dict.fromkeys(items_of(feed), (None, None))
     fitting = [g for g in feed.items.generations
-               if all(_header_key(h) in present for h in g.has) and not any(_header_key(h) in present for h in g.lacks)]
+               if all(header_key(h) in present for h in g.has) and not any(header_key(h) in present for h in g.lacks)]
     for generation in (g for g in fitting if g.holds_on(delivered_on)):
-        absent = [h for h in generation.columns.values() if _header_key(h) not in present and not generation.optional]
-        items = {item: (None, [present[_header_key(h)]]) for item, h in generation.columns.items() if _header_key(h) in present}
+        absent = [h for h in generation.columns.values() if header_key(h) not in present and not generation.optional]
+        items = {item: (None, [present[header_key(h)]]) for item, h in generation.columns.items() if header_key(h) in present}
         return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
     if fitting:
         return {}, [f"a layout that holds on {delivered_on}; the headers are those of {', '.join(g.id for g in fitting)}"]

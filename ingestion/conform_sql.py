@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingestion.kinds import KINDS
+from ingestion.kinds.column import PLACE
+from ingestion.person_names import BEYOND_ASCII, looks_like_person
 from ingestion.sql import identifier, literal
-from ingestion.values_sql import coded, has_lost_zeros, is_open_range, padded, range_end
+from ingestion.values_sql import beside, coded, has_lost_zeros, is_open_range, padded, range_end
 
 if TYPE_CHECKING:
     from ingestion.feed import ColumnSpec, Feed
@@ -30,11 +32,6 @@ _BOOLEANS = " ".join(f"when '{word}' then {value}" for value, words in {"true": 
 _NO_PLACE = 255  # where the words of an item have a text that is none of them
 EXCEL_SERIAL = "excel_serial"  # the format of day numbers
 _SERIAL = r"[1-9][0-9]{4}(\.[0-9]+)?"
-# A title before a capitalised word, a mail address, seven digits of a telephone.
-# Letters are named by ranges: compiling \pL takes 3 ms per use and file, and every character beyond ASCII is meant anyway.
-_BEYOND_ASCII = r"\x80-\x{10FFFF}"
-_PERSON = (f"(?:^|[^A-Za-z{_BEYOND_ASCII}])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor)\\.? +"
-           f"[A-Z{_BEYOND_ASCII}][A-Za-z{_BEYOND_ASCII}]|@|[0-9]{{3}}[-.][0-9]{{4}}")
 _FIRST_YEAR, _LAST_YEAR = 1901, 2100  # 1900-01-01 is the default date of many systems, not a date anybody meant
 
 
@@ -71,10 +68,11 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
         return ColumnSql(typed, [f"{hashed} as {identifier(name)}"], _required(spec, name, text))
     known = _without_reasons(spec, text)
     expression, rule = _value(spec, known, feed)
+    expression = beside(spec, expression, feed)
     typed.append(f"{expression} as {value}")
-    guard = [Fault(_is_person(text, feed), "'person_in_code'", name, text, spec.on_error == "warn")] if spec.guard else []
+    guard = [Fault(_is_person(name, text, spec, feed), "'person_in_code'", name, text, spec.on_error == "warn")] if spec.guard else []
     final = _named(name, spec, text, value, feed, guard)
-    return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule), *guard])
+    return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule, feed), *guard])
 
 
 def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None) -> ColumnSql:
@@ -152,7 +150,7 @@ def keyed_hash(text: str, purpose: str) -> str:
 
 def mask(text: str) -> str:
     """The shape of a text: digits as 9, letters as x, at most 24 characters."""
-    return f"left(regexp_replace(regexp_replace({text}, '[0-9]', '9', 'g'), '[A-Za-z{_BEYOND_ASCII}]', 'x', 'g'), 24)"
+    return f"left(regexp_replace(regexp_replace({text}, '[0-9]', '9', 'g'), '[A-Za-z{BEYOND_ASCII}]', 'x', 'g'), 24)"
 
 
 def _struct(fault: Fault) -> str:
@@ -255,10 +253,13 @@ def _people(feed: Feed) -> list[str]:
     return [name for name, spec in feed.all_columns.items() if spec.privacy == "staff" or (spec.privacy != "none" and name.endswith("_name"))]
 
 
-def _is_person(text: str, feed: Feed) -> str:
+def _is_person(name: str, text: str, spec: ColumnSpec, feed: Feed) -> str:
     """Condition: the text looks like a person, or holds the name of one that stands elsewhere in the row."""
+    shaped = looks_like_person(text, is_place=name in PLACE)
+    if spec.not_people:
+        shaped += f" and lower({text}) not in ({', '.join(literal(one.casefold()) for one in spec.not_people)})"
     named = "".join(f" or coalesce(length(t_{name}) >= 5 and contains(lower({text}), lower(t_{name})), false)" for name in _people(feed))
-    return f"{text} is not null and (regexp_matches({text}, {literal(_PERSON)}){named})"
+    return f"{text} is not null and (({shaped}){named})"
 
 
 def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed, guard: list[Fault]) -> list[str]:
@@ -280,9 +281,10 @@ def _required(spec: ColumnSpec, name: str, text: str) -> list[Fault]:
     return [Fault(f"{text} is null", "'missing_value'", name, None, False)] if spec.required else []
 
 
-def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str) -> list[Fault]:
+def _faults(spec: ColumnSpec, name: str, text: str, value: str, rule: str, feed: Feed) -> list[Fault]:
     is_warning = spec.on_error == "warn"
-    unread = f"{text} is not null and {value} is null"
+    # What other cells say of the row stands in for a text that cannot be read: the text is told all the same.
+    unread = f"{text} is not null and {_value(spec, text, feed)[0] if spec.otherwise or spec.true_where else value} is null"
     if spec.part:
         unread += f" and not {is_open_range(spec, text)}"
     faults = []

@@ -156,7 +156,7 @@ class Feed(Strict):
     @cached_property
     def source_names(self) -> list[str]:
         """Every header or path the feed may read, in order, each once."""
-        names = [name for spec in self.all_columns.values() for name in (*spec.source, *spec.join)]
+        names = [name for spec in self.all_columns.values() for name in spec.headers]
         names += list(self.keep)
         if self.items:
             names += [name for generation in self.items.generations for name in generation.columns.values()]

@@ -14,6 +14,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ingestion.feed_format import Strict, as_list
 
+# %f takes any number of digits up to six. The offset is +00:00, +0000 or +00.
+ISO_MOMENTS = tuple(f"%Y-%m-%dT%H:%M{seconds}{zone}" for zone in ("%z", "Z", "") for seconds in (":%S", ":%S.%f", ""))
+
 Privacy = Literal["none", "drop", "free_text", "patient", "staff", "complainant", "encounter"]
 
 
@@ -63,8 +66,12 @@ class ColumnSpec(Strict):
     A cell goes through `strip` (what matches is taken away), `extract` (the first group of the expression is
     kept, nothing where it does not fit) and `split` (the parts at this sign come parted by |). `count` gives
     the number of matches instead of the text. `guard: person` refuses what looks like a person: a title with
-    a name, a mail address, a telephone, or the name in another column of the row.
+    a name, a mail address, a telephone, the shape of a name (person_names.py; facilities and units, of other columns
+    initials only), or the name in another column of the row. Places with the shape of a name stand in `not_people`.
+    A boolean is also true where the cell of a header in `true_where` matches its expression, whatever its own cell
+    says. A text that is not among `codes` gets the code of the header in `otherwise`, and is told all the same.
     The format `excel_serial` reads the day numbers of a spreadsheet (1900 system); undeclared they are refused.
+    `iso8601` stands for moments such as 2026-04-01T03:30:00, with a fraction or without, with Z, an offset or neither.
     """
 
     source: Annotated[list[str], as_list] = Field(default_factory=list, alias="from")
@@ -74,7 +81,10 @@ class ColumnSpec(Strict):
     extract: str | None = None
     split: str | None = None
     count: str | None = None
+    true_where: dict[str, str] = Field(default_factory=dict)
+    otherwise: str | None = None
     guard: Literal["person"] | None = None
+    not_people: Annotated[list[str], as_list] = Field(default_factory=list)
     type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
     formats: Annotated[list[str], as_list] = Field(default_factory=list)
     utc: bool = False
@@ -97,16 +107,22 @@ class ColumnSpec(Strict):
 
     _texts = field_validator("codes", "missing", "ranges", mode="before")(text_keys)
 
-    @field_validator("strip", "extract", "count")
+    @field_validator("strip", "extract", "count", "true_where")
     @classmethod
-    def _is_expression(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        if any(mark in (value or "") for mark in ("(?=", "(?!", "(?<=", "(?<!")):
-            raise ValueError("look-around is not known to the engine; write what to take away")
+    def _is_expression(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        for text in value.values() if isinstance(value, dict) else [value or ""]:
+            try:
+                re.compile(text)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+            if any(mark in text for mark in ("(?=", "(?!", "(?<=", "(?<!")):
+                raise ValueError("look-around is not known to the engine; write what to take away")
         return value
+
+    @field_validator("formats", mode="after")
+    @classmethod
+    def _iso_formats(cls, value: list[str]) -> list[str]:
+        return [one for text in value for one in (ISO_MOMENTS if text == "iso8601" else [text])]
 
     @model_validator(mode="before")
     @classmethod
@@ -115,8 +131,12 @@ class ColumnSpec(Strict):
 
     @model_validator(mode="after")
     def _is_whole(self) -> ColumnSpec:
-        if bool(self.source) == bool(self.join):
+        if self.true_where and self.type != "boolean":
+            raise ValueError("'true_where' tells what makes a boolean true: set 'type: boolean'")
+        if bool(self.source) == bool(self.join) and not (self.true_where and not self.join):
             raise ValueError("give either 'from' or 'join'")
+        if self.otherwise and not (self.has_codes and self.type == "text"):
+            raise ValueError("'otherwise' gives a code where the own text has none: it needs 'codes' and type text")
         if self.type in ("date", "timestamp") and not self.formats:
             raise ValueError(f"a {self.type} needs 'formats', for example [\"%m/%d/%Y\"]")
         if self.year_starts_in > 1 and self.type != "date":
@@ -134,6 +154,11 @@ class ColumnSpec(Strict):
     def has_codes(self) -> bool:
         """Whether delivered texts are replaced by ours."""
         return bool(self.codes or self.codebooks)
+
+    @property
+    def headers(self) -> list[str]:
+        """Every header or path the column may read."""
+        return [*self.source, *self.join, *self.true_where, *([self.otherwise] if self.otherwise else [])]
 
 
 class Generation(Dated):

@@ -77,6 +77,7 @@ class Format(Strict):
     sheet: str | int | None = None
     layout: Literal["table", "months_as_columns"] = "table"
     id_columns: list[str] = Field(default_factory=list)
+    repeated: list[str] = Field(default_factory=list)  # headers a file may have more than once: the first filled cell counts
     fill_down: list[str] = Field(default_factory=list)
     skip_rows: str | None = None
     ignore_columns: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.sql import literal
+from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
     from ingestion.feed import ColumnSpec, Feed
@@ -35,6 +35,18 @@ def coded(spec: ColumnSpec, text: str, feed: Feed) -> str:
         return _looked_up(spec.codes, text)
     day = f"v_{feed.codes_on(spec.codes_on)}"
     return "case " + " ".join(f"when {during(book, day)} then {_looked_up(book.map, text)}" for book in spec.codebooks) + " end"
+
+
+def beside(spec: ColumnSpec, value: str, feed: Feed) -> str:
+    """The value with what other cells of the row say: `otherwise` where it is null, `true_where` whatever it is."""
+    if spec.otherwise:
+        return f"coalesce({value}, {coded(spec, f'trim({identifier(spec.otherwise)})', feed)})"
+    if not spec.true_where:
+        return value
+    cells = [(identifier(header), literal(text)) for header, text in spec.true_where.items()]
+    fits = " or ".join(f"coalesce(regexp_matches({cell}, {text}), false)" for cell, text in cells)
+    is_told = " or ".join(f"trim({cell}) <> ''" for cell, _ in cells)
+    return f"case when {fits} then true else coalesce({value}, case when {is_told} then false end) end"
 
 
 def _looked_up(codes: dict[str, str | bool | int], text: str) -> str:

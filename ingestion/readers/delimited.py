@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.headers import MOST_ROWS, names_of
+from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -41,17 +41,17 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
         path = to_utf8(path, fmt.encoding)
         temporary.append(path)
     headers, n_skipped = _headers(path, fmt, feed)
-    source = Source(_relation(path, fmt, headers, n_skipped), headers, [], temporary)
-    source.repair = lambda: _repaired(source, path, fmt, n_skipped)
+    source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
+    source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
     return source.repair() if _is_suspect(path, fmt) else source
 
 
-def _repaired(source: Source, path: Path, fmt: Format, n_skipped: int) -> Source:
+def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_skipped: int) -> Source:
     from ingestion.readers.delimited_repair import rewrite
 
-    clean = rewrite(path, fmt, len(source.headers), n_skipped)
+    clean = rewrite(path, fmt, len(headers), n_skipped)
     source.temporary.append(clean)
-    return Source(_repaired_relation(clean, source.headers), source.headers, source.notes, source.temporary)
+    return Source(*coalesced(_repaired_relation(clean, headers), headers), source.notes, source.temporary)
 
 
 def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> str:
@@ -96,10 +96,7 @@ def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int]:
     if n_rows > len(first):
         raise Refused("no_header", f"the file ends before its header of {n_rows} rows", "Check format.headers in the feed.")
     _refuse_wrong_delimiter(headers, first[0], fmt, feed)
-    if repeated := sorted({name for name in headers if headers.count(name) > 1 and name}):
-        raise Refused("duplicate_header", f"the header has {', '.join(map(repr, repeated))} more than once",
-                      "Have the export corrected, or name the columns apart.")
-    return [name or f"_unnamed_{index}" for index, name in enumerate(headers, start=1)], n_before + n_rows
+    return [name or f"_unnamed_{index}" for index, name in enumerate(told_apart(headers, fmt.repeated), start=1)], n_before + n_rows
 
 
 def _first_rows(rows: Iterator[list[str]], fmt: Format, feed: Feed) -> tuple[int, list[list[str]]]:

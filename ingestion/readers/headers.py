@@ -1,6 +1,7 @@
 """Headers of more than one row: what the columns of an export are called by a stable name.
 
 Belongs here: Qualtrics (names, question texts, import ids), SurveyMonkey (question, choice).
+Headers that stand in a file more than once.
 Does not belong here: where the rows come from (delimited.py, workbook.py).
 """
 
@@ -8,6 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+
+from ingestion.readers import Refused
+from ingestion.sql import identifier
 
 _IMPORT_ID = re.compile(r'^\s*\{.*"ImportId"', re.IGNORECASE)
 _OPEN_COLUMNS = ("", "response", "open-ended response")
@@ -35,6 +39,49 @@ def names_of(rows: list[list[str]], style: str) -> tuple[list[str], int]:
         ids = [_import_id(cell) for cell in third]
         return ids + [""] * (len(first) - len(ids)), 3
     return [below if _LEGACY_NAME.match(name) and below else name for name, below in zip(first, second, strict=True)], 2
+
+
+def header_key(name: str) -> str:
+    """What of a header counts when it is compared: no case, no stray blanks ("Form  (Field )" is "Form (Field)")."""
+    return " ".join(name.split()).replace("( ", "(").replace(" )", ")").casefold()
+
+
+def told_apart(names: list[str], repeated: list[str], where: str = "the header") -> list[str]:
+    """The names, each once: the second and later columns of a name in `repeated` get names of their own.
+
+    Blank names stay as they are. Raises Refused for another name that stands there twice.
+    """
+    declared, taken, told, odd = {header_key(name) for name in repeated}, set(), [], set()
+    for place, name in enumerate(names, start=1):
+        key = header_key(name)
+        if name and key in taken:
+            odd |= set() if key in declared else {name}
+            name = again(key, place)
+        taken.add(key)
+        told.append(name)
+    if odd:
+        raise Refused("duplicate_header", f"{where} has {', '.join(map(repr, sorted(odd)))} more than once",
+                      "Have the export corrected; where it is meant so, name it in format.repeated: the first filled cell of a row counts.")
+    return told
+
+
+def again(key: str, place: int) -> str:
+    """The name of a column whose header an earlier one has."""
+    return f"_again_{place}_{key}"
+
+
+def coalesced(relation: str, names: list[str]) -> tuple[str, list[str]]:
+    """The relation with the repeated columns of told_apart in the first one of their name, and the names that are left."""
+    later = {name: name.split("_", 3)[3] for name in names if name.startswith("_again_")}
+    if not later:
+        return relation, names
+    left = [name for name in names if name not in later]
+    filled = []
+    for name in left:
+        if others := [one for one, key in later.items() if key == header_key(name)]:
+            cells = ", ".join(f"nullif(trim({identifier(one)}), '')" for one in (name, *others))
+            filled.append(f"coalesce({cells}, {identifier(name)}) as {identifier(name)}")
+    return f"(select * exclude ({', '.join(map(identifier, later))}) replace ({', '.join(filled)}) from {relation})", left
 
 
 def _import_id(cell: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.headers import MOST_ROWS, names_of
+from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
 from ingestion.readers.spool import Spool
 from ingestion.readers.workbook_package import Part, parts_of, scan
 from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name, load
@@ -49,7 +49,8 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     with Spool(columns) as spool:
         for row in rows:
             spool.add(row)
-    return Source(spool.relation(), [name for name in columns if name not in hidden], notes + more, [spool.path])
+    relation, names = coalesced(spool.relation(), columns)
+    return Source(relation, [name for name in names if name not in hidden], notes + more, [spool.path])
 
 
 def _choose(parts: list[Part], wanted: str | int | None) -> Part:
@@ -89,12 +90,7 @@ def _table(sheet: Sheet, feed: Feed):
     header = at - 1 if isinstance(at, int) else find_header(sheet, wanted) if feed.format.headers == "plain" else 0
     names, n_rows = names_of([sheet.names(row) for row in range(header, min(header + MOST_ROWS, len(sheet.rows)))], feed.format.headers)
     kept = [column for column, name in enumerate(names) if name]
-    columns = [names[column] for column in kept]
-    folded = [name.casefold() for name in columns]
-    if repeated := sorted({name for name in columns if folded.count(name.casefold()) > 1}):
-        raise Refused("duplicate_header", f"row {header + 1} of sheet '{sheet.name}' has "
-                      f"{', '.join(map(repr, repeated))} more than once",
-                      "Have the export corrected, or name the columns apart.")
+    columns = told_apart([names[column] for column in kept], feed.format.repeated, f"row {header + 1} of sheet '{sheet.name}'")
     if not columns:
         raise Refused("no_header", f"row {header + 1} of sheet '{sheet.name}' is blank", "Correct format.header_row.")
     nameless = set(range(sheet.n_columns)) - set(kept)

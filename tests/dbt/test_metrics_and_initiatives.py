@@ -74,7 +74,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         metric("staff_engagement", "U1", last, value=71.5, denominator=40), metric("staff_engagement", "U2", last, value=60.0, denominator=10),
         metric("nursing_hours", "U1", last, numerator=2150.5, denominator=250),
         *(metric("nursing_hours", "U2", month, numerator=hours, denominator=100) for month, hours in zip(MONTHS, HOURS, strict=False)),
-        metric("training_completion", "no such", last, numerator=1, denominator=2),
+        metric("training_completion", "Testerly, Torvella", last, numerator=1, denominator=2),
         metric("training_completion", "U1", date(2022, 12, 1), numerator=70, denominator=60),
         metric("training_completion", "U2", date(2022, 12, 1), denominator=60),
     ])
@@ -129,7 +129,7 @@ def test_rows_that_do_not_count_say_why(warehouse: Warehouse) -> None:
         ("kept", "U2", "NOT_REPORTED", 1), ("kept", "unassigned", "COUNTED", 1), ("kept_too", "U2", "OTHER_FEED_PREFERRED", 1)]
     assert warehouse.rows("select distinct feed, source_kind, source_unit_code from marts.unmapped_codes order by all") == [
         {"feed": "cases", "source_kind": "complaint", "source_unit_code": "(none)"},
-        {"feed": "kept", "source_kind": "metric", "source_unit_code": "no such"},
+        {"feed": "kept", "source_kind": "metric", "source_unit_code": "xxxxxxxx, xxxxxxxx"},
         {"feed": "plan", "source_kind": "initiative", "source_unit_code": "U9"},
         {"feed": "sheet", "source_kind": "encounter_count", "source_unit_code": "(none)"}]
 

@@ -74,6 +74,20 @@ def test_people_do_not_pass_as_codes(conformed, on_error: str) -> None:
         assert found.report.n_quarantined == 4
 
 
+SHAPED = ["Smith, Mary", "5 East - J. Smith", "Mary Smith", "Medicine, East", "Henry Ford", "North Harbor Hospital"]
+
+
+def test_the_shape_of_a_name_is_no_code_of_a_place(conformed) -> None:
+    columns = {name: {"from": "Place", "guard": "person", "on_error": "warn", **more} for name, more in (
+        ("facility_code", {}), ("unit_code", {"not_people": "henry ford"}), ("category_text", {}))}
+    found = conformed(columns, "Case,Received,Place", *(f'c{number},01/02/2026,"{name}"' for number, name in enumerate(SHAPED)))
+    assert found.rows("facility_code, unit_code, category_text") == [
+        (None, None, "Smith, Mary"), (None, None, None), (None, None, "Mary Smith"), ("Medicine, East",) * 3, (None, "Henry Ford", "Henry Ford"),
+        ("North Harbor Hospital",) * 3]
+    assert found.report.warning_rules == {"person_in_code": 8} and found.report.n_quarantined == 0
+    assert found.rows("list_transform(warnings, lambda w: w.masked)")[0] == (["xxxxx, xxxx"] * 2,)
+
+
 def test_headers_compare_without_stray_blanks(conformed) -> None:
     found = conformed({"unit_code": {"from": "Form (Location)"}}, "Case,Received,Form  (Location )", "a,01/02/2026,Ward 7")
     assert found.rows("unit_code") == [("Ward 7",)]
@@ -83,3 +97,21 @@ def test_the_first_filled_of_two_columns_counts(conformed) -> None:
     found = conformed({"complexity_code": {"from": ["First (Complexity)", "Second (Complexity)"]}},
                       "Case,Received,First (Complexity),Second (Complexity)", "a,01/02/2026,,high", "b,01/02/2026,low,high")
     assert found.rows("complexity_code") == [("high",), ("low",)]
+
+
+@pytest.mark.parametrize(("spec", "why"), [
+    ({"true_where": {"Type": "x"}}, "true_where"), ({"from": "A", "otherwise": "B"}, "needs 'codes'"),
+    ({"type": "boolean", "true_where": {"Type": "("}}, "regular expression"), ({"type": "boolean"}, "'from' or 'join'"),
+])
+def test_keys_that_contradict_each_other(spec: dict, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        complaint_feed(columns=BASE | {"is_test": spec})
+
+
+def test_headers_beside_the_own_one_need_not_be_there(conformed) -> None:
+    columns = {"is_test": {"type": "boolean", "true_where": {"Type": "(?i)test"}},
+               "status_code": {"from": "State", "codes": {"Open": "new", "yes": "closed"}, "otherwise": "Shut", "on_error": "warn"}}
+    assert conformed(columns, "Case,Received,State", "a,01/02/2026,odd").rows("is_test, status_code, len(warnings)") == [(None, None, 1)]
+    found = conformed(columns, "Case,Received,State,Shut,type", "a,01/02/2026,odd,YES,A test", "b,01/02/2026,,,", "c,01/02/2026,open,yes,x")
+    assert found.rows("is_test, status_code, len(warnings)") == [(True, "closed", 1), (None, None, 0), (False, "new", 0)]
+    assert found.report.notes == []

@@ -66,3 +66,22 @@ def test_a_header_below_titles_is_found(lines_above):
 
 def test_no_header_anywhere_is_refused():
     assert refusal(b"x,y\n1,2\n", feed_of(["a", "c"], type="delimited", header_row="auto")).rule == "no_header"
+
+
+TWICE = [["Ref", "Form (Level)", "Form  (Level )", "Text"], ["1", "", "high", "a"], ["2", "low", "high", "b"], ["3", " ", "", "c"]]
+
+
+@pytest.mark.parametrize("content", [table(*TWICE), workbook(*TWICE), table(*TWICE) + b'4,"open\n'], ids=["text", "workbook", "repaired"])
+def test_a_declared_header_may_stand_twice(content):
+    feed = feed_of(["Ref", "Form (Level)", "Text"], type="delimited", repeated=["Form (Level)"])
+    with reading(content, feed) as read:
+        assert read.headers == ["Ref", "Form (Level)", "Text"]
+        cells = [(row[0], (row[1] or "").strip(), row[2]) for row in read.rows("Ref", "Form (Level)", "Text")]
+        assert cells[:3] == [("1", "high", "a"), ("2", "low", "b"), ("3", "", "c")]
+        assert [row[0] for row in read.rows("_problem")][3:] == (["unterminated_quote"] if content.endswith(b"open\n") else [])
+
+
+@pytest.mark.parametrize("content", [table(*TWICE), workbook(*TWICE)], ids=["text", "workbook"])
+def test_an_undeclared_one_is_refused_however_its_blanks_stand(content):
+    refused = refusal(content, feed_of(["Ref", "Form (Level)"], type="delimited", repeated=["Ref"]))
+    assert refused.rule == "duplicate_header" and "(Level )' more than once" in refused.message

@@ -1,4 +1,5 @@
--- Codes that no row of the org_unit feeds maps, with what hangs on them: what to add there.
+-- Codes that no row of the org_unit feeds maps, with what hangs on them: what to add there. A code with the shape of a person's
+-- name is listed by its shape alone; where the facility is known, its code is no name.
 with placed as (
     {%- for feed in feeds_of_kind('survey') %}
     select f.feed, 'survey' as source_kind, s.facility_code as source_facility_code, s.unit_code as source_unit_code,
@@ -25,15 +26,35 @@ with placed as (
     union all
     select feed, 'initiative', source_facility_code, source_unit_code, facility_id, start_on
     from {{ ref('initiative') }} where fault = 'UNMAPPED_PLACE'
+),
+
+-- Names are looked for in the codes, not in the rows that have them.
+counted as (
+    select
+        feed, source_kind,
+        coalesce(source_facility_code, '(none)') as facility_code,
+        coalesce(source_unit_code, '(none)') as unit_code,
+        facility_id,
+        count(*) as n_rows,
+        min(used_on) as first_used_on,
+        max(used_on) as last_used_on
+    from placed
+    group by feed, source_kind, coalesce(source_facility_code, '(none)'), coalesce(source_unit_code, '(none)'), facility_id
+),
+
+named as (
+    select
+        feed, source_kind,
+        case when facility_id = 'unassigned' then {{ unnamed('facility_code') }} else facility_code end as source_facility_code,
+        {{ unnamed('unit_code') }} as source_unit_code,
+        facility_id, n_rows, first_used_on, last_used_on
+    from counted
 )
 
 select
-    feed, source_kind,
-    coalesce(source_facility_code, '(none)') as source_facility_code,
-    coalesce(source_unit_code, '(none)') as source_unit_code,
-    facility_id,
-    count(*) as n_rows,
-    min(used_on) as first_used_on,
-    max(used_on) as last_used_on
-from placed
-group by feed, source_kind, coalesce(source_facility_code, '(none)'), coalesce(source_unit_code, '(none)'), facility_id
+    feed, source_kind, source_facility_code, source_unit_code, facility_id,
+    cast(sum(n_rows) as bigint) as n_rows,
+    min(first_used_on) as first_used_on,
+    max(last_used_on) as last_used_on
+from named
+group by feed, source_kind, source_facility_code, source_unit_code, facility_id
