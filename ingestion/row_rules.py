@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.feed_columns import RowRule
 from ingestion.instruments import answered_dispositions
+from ingestion.scheme_levels import outside_scheme
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ REASONS = {
     "discharge_after_receipt": "the survey came back before the discharge it is about",
     "complete_without_answers": "the survey is reported as completed and has no answer; it counts as a break-off",
     "person_in_code": "a column of codes holds what looks like a person's name",
+    "level_outside_scheme": "the scheme has no such level of severity, stage or harm",
     "set_aside": "the feed keeps other rows only, such as answers that are no previews or tests",
     "too_few_columns": "the record has fewer columns than the header",
     "too_many_columns": "the record has more columns than the header",
@@ -53,6 +55,10 @@ REASONS = {
     "repeated_response": "a question is answered twice with different answers",
     "unnamed_response": "a response has no variable name",
 }
+
+
+# Where the level of a dimension stands; * where the row says which dimension it is.
+_LEVELS = {"complaint_coding": {"severity": "severity_level", "harm": "harm_level"}, "complaint_word": {"*": "level"}}
 
 
 def reason(feed: Feed | None, rule: str) -> str:
@@ -72,6 +78,9 @@ def rules_of(feed: Feed, items: list[str]) -> list[RowRule]:
             silent = f"coalesce(greatest({', '.join(items)}), -1) < 0"
             told = f"disposition_code in ({', '.join(literal(code) for code in codes)})"
             rules.append(_rule("complete_without_answers", f"{told} and {silent}", "disposition_code", "warn"))
+    for dimension, column in _LEVELS.get(feed.kind, {}).items():
+        if column in feed.columns:
+            rules.append(_rule("level_outside_scheme", outside_scheme({dimension: column}), column, "reject"))
     return [*rules, *feed.rules]
 
 

@@ -25,6 +25,7 @@ from ingestion.landing import LandReport
 from ingestion.landing import land as land_files
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
+from ingestion.readers import WARNING
 
 if TYPE_CHECKING:
     from expectations import Verdict
@@ -118,7 +119,7 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet,
                 ledger.append("conform", delivery_id=delivery.delivery_id, feed=delivery.feed,
                               feed_version=feeds[delivery.feed].version, reader_version=READER_VERSION, **facts)
             reports.setdefault(delivery.feed, []).append(report)
-            steps.done("conformed", _outcome(delivery, report), is_fault=bool(report.refused) or report.n_quarantined > 0)
+            steps.done("conformed", _outcome(delivery, report), is_fault=bool(report.refused or _warnings(report)) or report.n_quarantined > 0)
     return reports
 
 
@@ -187,7 +188,12 @@ def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, u
 
 def _outcome(delivery: Delivery, report: ConformReport) -> str:
     became = f"refused, {report.refused['message']}" if report.refused else f"{report.n_accepted:,} rows accepted, {report.n_quarantined:,} quarantined"
-    return f"{delivery.delivery_id} ({delivery.feed}): {became}"
+    return "; ".join([f"{delivery.delivery_id} ({delivery.feed}): {became}", *_warnings(report)])
+
+
+def _warnings(report: ConformReport) -> list[str]:
+    """What is odd about the delivery as a whole, such as totals that do not fit."""
+    return [note for note in report.notes if note.startswith(WARNING)]
 
 
 def has_work(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ingestion.feed_format import Format
 
 _GZIP_MAGIC = b"\x1f\x8b"
+WARNING = "warning: "  # how a note begins that a person must see: the run says it, not `pxw check` alone
 
 
 class Refused(Exception):

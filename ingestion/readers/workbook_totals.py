@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ingestion.readers import WARNING
 from ingestion.readers.workbook_sheet import cell_name
 
 _MAX_NOTES = 20
@@ -36,33 +37,34 @@ class Totals:
     def __init__(self) -> None:
         self._parts: list[_Row] = []
         self._totals: list[_Row] = []
-        self._across: dict[int, list[int]] = {}  # column of a total -> rows where it is wrong
+        self._across: dict[int, list[tuple[int, float, float]]] = {}  # column of a total -> row, stated and found where it is wrong
 
     def add_part(self, row: int, names: list[str], values: dict[int, str], across: dict[int, str]) -> None:
         """A row of data, its counts by column, and the total columns beside them."""
         counts = _numbers(values)
         self._parts.append(_Row(row, names, counts))
         for column, stated in _numbers(across).items():
-            if abs(stated - sum(counts.values())) > _TOLERANCE:
-                self._across.setdefault(column, []).append(row)
+            if abs(stated - (found := sum(counts.values()))) > _TOLERANCE:
+                self._across.setdefault(column, []).append((row, stated, found))
 
     def add_total(self, row: int, names: list[str], labels: list[str], values: dict[int, str]) -> None:
         """A row that adds up others; `labels` are the names that say so, `names` the rest."""
         self._totals.append(_Row(row, names, _numbers(values), labels, len(self._parts)))
 
     def notes(self, total_columns: dict[int, str]) -> list[str]:
-        """One sentence per total that is not the sum of its parts, and one that says how many are."""
+        """One warning per total that is not the sum of its parts, with both numbers, and a sentence how many were looked at."""
         if len(self._totals) * len(self._parts) * max((len(t.counts) for t in self._totals), default=0) > _MAX_SUMS:
             return [f"{len(self._totals)} total rows were left out without a check: there are too many"]
         wrong = [note for index in range(len(self._totals)) for note in self._check(index)]
         shown = wrong[:_MAX_NOTES]
         if len(wrong) > len(shown):
-            shown.append(f"{len(wrong) - len(shown)} more totals differ from the sum of their parts")
+            shown.append(f"{WARNING}{len(wrong) - len(shown)} more totals differ from the sum of their parts")
         if self._totals:
             shown.append(f"{len(self._totals)} total rows were checked and left out")
         for column, rows in sorted(self._across.items()):
-            shown.append(f"column '{total_columns[column][:40]}' differs from the sum of its months in {len(rows)} "
-                         f"rows, first in cell {cell_name(rows[0], column)}")
+            row, stated, found = rows[0]
+            shown.append(f"{WARNING}column '{total_columns[column][:40]}' differs from the sum of its months in {len(rows)} "
+                         f"rows, first in cell {cell_name(row, column)}: {stated:,.10g}, the sum is {found:,.10g}")
         return shown
 
     def _check(self, index: int) -> Iterator[str]:
@@ -72,7 +74,7 @@ class Totals:
             found = _sum(best, column)
             if abs(stated - found) > _TOLERANCE:
                 where = f"rows {best[0].row + 1} to {best[-1].row + 1}" if best else "no rows"
-                yield f"total {stated:,.10g} in cell {cell_name(total.row, column)} is not the sum of {where}: {found:,.10g}"
+                yield f"{WARNING}total {stated:,.10g} in cell {cell_name(total.row, column)} is not the sum of {where}: {found:,.10g}"
 
     def _meanings(self, index: int) -> Iterator[list[_Row]]:
         total, parts = self._totals[index], self._parts

@@ -21,6 +21,7 @@ from ingestion.home import Home, sha256_of
 from ingestion.keys import load_keys
 from ingestion.landing import delivery_order
 from ingestion.nearest_feed import nearest_feeds
+from ingestion.readers import WARNING
 from ingestion.row_rules import reason
 from ingestion.sources import SourceFile
 from ingestion.sql import literal
@@ -103,7 +104,7 @@ def _print_rows(feed: Feed, report: ConformReport, out: Path) -> None:
 
     click.echo(f"feed {feed.feed}: {report.n_rows:,} rows delivered = {report.n_accepted:,} good + {report.n_quarantined:,} quarantined")
     for note in report.notes:
-        click.echo(f"  note: {note}")
+        click.echo(f"  {note}" if note.startswith(WARNING) else f"  note: {note}")
     with duckdb.connect() as con:
         for kind, words in (("warnings", "warning"), ("problems", "quarantined")):
             faults = con.execute(

@@ -62,6 +62,21 @@ def test_words_lead_to_what_the_schemes_have(seed) -> None:
             assert word == " ".join("".join(c if c.isalnum() else " " for c in word.lower()).split())
 
 
+def test_every_name_of_a_scheme_is_a_word_of_it(seed) -> None:
+    """A site that writes the names of HCAT, KO41a or HSE needs no crosswalk of its own."""
+    def word(text: str) -> str:
+        return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+    mapped = {(row["scheme_id"], row["source_text"], row["source_subtext"]): row for row in seed("complaint_word") if row["dimension"] == "category"}
+    named = [row for row in seed("complaint_scheme") if row["scheme_id"] in ("hcat", "ko41a", "hse_ysys")]
+    assert len(named) > 120
+    for row in named:
+        found = mapped[row["scheme_id"], word(row["category_label"]), word(row["subcategory"])]
+        assert (found["category_code"], found["subcategory"]) == (row["category_code"], row["subcategory"])
+        if row["scheme_id"] != "hcat":
+            assert found["standing"] == (row["subcategory_standing"] if row["subcategory"] else row["standing"])
+
+
 NAMES = {"US CMS hospital": "us_cms", "England NHS": "england", "Scotland NHS": "scotland", "Ireland HSE": "ireland", "Ontario hospital": "ontario"}
 UNITS = {"calendar day": "calendar_day", "working day": "business_day", "business day": "business_day", "month": "month"}
 

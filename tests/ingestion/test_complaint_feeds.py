@@ -137,3 +137,18 @@ def test_radar_labels_that_stand_twice_are_one_column(delivered) -> None:
     other = [name.replace("Patient (Gender)", "Complaint (Type)") for name in header]
     refused = delivered("radar_complaints", other, [*row("R-1", "", "")]).report.refused
     assert refused["rule"] == "duplicate_header" and "'Complaint (Type)'" in refused["message"] and "format.repeated" in refused["way_out"]
+
+
+def test_levels_are_those_of_the_scheme(delivered) -> None:
+    names = ["CaseFeed", "CaseId", "Coder", "CodedAt", "Scheme", "SchemeVersion", "Category", "Severity", "Harm"]
+    codings = [["radar_complaints", "R-1", "a", "2025-04-03", scheme, "", f"c{place}", severity, harm] for place, (scheme, severity, harm) in enumerate((
+        ("hcat", "3", "5"), ("HCAT", "4", "0"), ("hcat", "5", ""), ("hcat", "", ""), ("generic5", "5", ""), ("generic5", "0", ""), ("own", "5", "5")))]
+    found = delivered("complaint_codings", names, *codings)
+    assert found.rules() == [[], ["level_outside_scheme"], ["level_outside_scheme"], [], [], [], []]
+    assert found.rows("problems[1].\"column\"")[1] == ("severity_level",)
+    words = [[dimension, word, scheme, level] for word, (dimension, scheme, level) in enumerate((
+        ("severity", "hcat", "3"), ("severity", "hcat", "4"), ("harm", "hcat", "4"), ("stage", "hcat", "9"), ("stage", "hcat", "7"),
+        ("severity", "own", "9"), ("category", "hcat", "")))]
+    found = delivered("complaint_words", ["Feed", "Dimension", "Word", "Scheme", "SchemeVersion", "Category", "Level"], *(
+        ["", dimension, f"w{word}", scheme, "", "", level] for dimension, word, scheme, level in words))
+    assert found.rules() == [[], ["level_outside_scheme"], [], [], ["level_outside_scheme"], [], []]

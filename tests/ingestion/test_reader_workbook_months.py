@@ -173,7 +173,7 @@ def test_totals_that_fit(rows):
 
 def test_a_total_that_does_not_fit_is_noted_with_its_cell():
     notes = totals(A, B, ["F1 total", None, None, 30, 4], C, D, ["F2 total", None, None, 70, 3], ["Grand total", None, None, 1100, 6])
-    assert notes == ["total 4 in cell E4 is not the sum of rows 2 to 3: 3", "total 1,100 in cell D8 is not the sum of rows 2 to 6: 100",
+    assert notes == ["warning: total 4 in cell E4 is not the sum of rows 2 to 3: 3", "warning: total 1,100 in cell D8 is not the sum of rows 2 to 6: 100",
                      "3 total rows were checked and left out"]
 
 
@@ -186,7 +186,7 @@ def test_total_columns_are_checked():
     rows = [["F", unit, "C", 1, 2, total] for unit, total in (("U", 3), ("V", 4), ("W", 5))]
     content = workbook([*IDS, "Jan 2026", "Feb 2026", "Total"], *rows)
     with reading(content, FEED) as read:
-        assert read.notes == ["column 'Total' differs from the sum of its months in 2 rows, first in cell F3"]
+        assert read.notes == ["warning: column 'Total' differs from the sum of its months in 2 rows, first in cell F3: 4, the sum is 3"]
         assert len(read.rows()) == 6
 
 
