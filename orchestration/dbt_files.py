@@ -177,6 +177,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
             "scopes": version_scopes(feed),
             "has_free_text": has_free_text(feed),
             "promised": [name for name, spec in feed.columns.items() if not spec.optional],
+            "dated": [name for name, spec in feed.columns.items() if spec.type == "timestamp" and not all(map(_tells_offset, spec.formats))],
         }
         for feed in feeds
     }
@@ -189,6 +190,10 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
         "instrument_items": {family: [vars(item) for item in listed] for family, listed in items.items()},
     }
     return f"{{# {_HEAD} #}}\n" + "\n".join(_data_macro(name, value) for name, value in data.items())
+
+
+def _tells_offset(format: str) -> bool:
+    return "%z" in format or format.endswith("Z")
 
 
 def version_scopes(feed: Feed) -> list[list[str]]:

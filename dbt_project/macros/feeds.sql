@@ -9,9 +9,14 @@
 {% endmacro %}
 
 {# SQL condition: rows of `alias` come from a feed of `kind` whose files must have `column` (it is not `optional`). #}
-{% macro feed_promises(kind, column, alias) -%}
+{% macro feed_promises(kind, column, alias) %}{{ return(_feeds_that('promised', kind, column, alias)) }}{% endmacro %}
+
+{# SQL condition: rows of `alias` come from a feed of `kind` that may write `column`, a moment, as a local date or time, without an offset. #}
+{% macro feed_dates(kind, column, alias) %}{{ return(_feeds_that('dated', kind, column, alias)) }}{% endmacro %}
+
+{% macro _feeds_that(fact, kind, column, alias) -%}
 {%- set names = [] -%}
-{%- for name in feeds_of_kind(kind) if column in feeds()[name].promised -%}
+{%- for name in feeds_of_kind(kind) if column in feeds()[name][fact] -%}
     {%- do names.append("'" ~ name ~ "'") -%}
 {%- endfor -%}
 {% if names %}{{ alias }}.feed in ({{ names | join(', ') }}){% else %}1 = 0{% endif %}

@@ -65,11 +65,12 @@ unpivot ({{ value }} for {{ name }} in ({{ columns | join(', ') }}))
 case when {{ zone }} is null then {{ fallback }} else cast(({{ moment }} at time zone 'UTC') at time zone {{ zone }} as date) end
 {%- endmacro %}
 
-{# The local date of the facility. A moment at midnight of the feed's own zone is a date without a time: it keeps its date. #}
-{% macro facility_date(alias, moment, zone, feed_zone) -%}
+{# The local date of the facility. Midnight of the feed's own zone is a date without a time and keeps its date, where
+   the feed writes local times (`dated`); where every value tells its offset (UTC), midnight is a moment like any other. #}
+{% macro facility_date(alias, moment, zone, feed_zone, dated) -%}
 case
     when {{ zone }} is null or {{ feed_zone }} is null
-        or cast(({{ alias }}.{{ moment }}_at at time zone 'UTC') at time zone {{ feed_zone }} as time) = time '00:00:00'
+        or {{ dated }} and cast(({{ alias }}.{{ moment }}_at at time zone 'UTC') at time zone {{ feed_zone }} as time) = time '00:00:00'
         then {{ alias }}.{{ moment }}_on
     else {{ local_date(alias ~ '.' ~ moment ~ '_at', zone, alias ~ '.' ~ moment ~ '_on') }}
 end

@@ -114,23 +114,26 @@ COMPLAINT_CODING: Columns = {
 
 COMPLAINT_WORD: Columns = {
     "source_feed": Column(TEXT, "Feed whose words are mapped; * for any"),
-    "dimension": Column(TEXT, "category, severity, stage or harm", True),
+    "dimension": Column(TEXT, "category, severity, stage, harm or billing", True),
     "source_text": Column(TEXT, "The vendor's word", True),
     "source_subtext": Column(TEXT, "The vendor's finer word; blank for any"),
     "scheme_id": Column(TEXT, "Scheme the word is mapped to", True),
     "scheme_version": Column(TEXT, "Version of the scheme"),
     "category_code": Column(TEXT, "Category of the scheme"),
     "subcategory": Column(TEXT, "Subcategory of the scheme"),
-    "level": Column(INTEGER, "Level of severity, stage or harm"),
+    "level": Column(INTEGER, "Level of severity, stage or harm; of billing 0 no, 1 billing, 2 rights of Medicare beneficiaries"),
 }
 
 COMPLAINT_SCHEME: Columns = {
     "scheme_id": Column(TEXT, "Scheme", True),
     "scheme_version": Column(TEXT, "Version of the scheme"),
     "domain_code": Column(TEXT, "Domain of the category"),
-    "category_code": Column(TEXT, "Category", True),
-    "category_label": Column(TEXT, "Category in words"),
+    "category_code": Column(TEXT, "Category, or the site's name of a level", True),
+    "category_label": Column(TEXT, "Category or level in words"),
     "subcategory": Column(TEXT, "Subcategory; blank speaks of the category as a whole"),
+    "dimension": Column(TEXT, "What the row is of: category (also where blank), severity, stage or harm"),
+    "level": Column(INTEGER, "Level of severity, stage or harm"),
+    "band_code": Column(TEXT, "Band of a severity level: none, low, medium or high"),
 }
 
 COMPLAINT_LINK: Columns = {

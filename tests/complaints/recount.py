@@ -10,7 +10,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,9 @@ class Case:
     severity: int | None
     recovery: tuple[str, bool, bool] | None  # kind, offered, accepted
     done: dict[str, date | None] = field(default_factory=dict)
+    is_escalated: bool = False
+    reopened: list[date] = field(default_factory=list)
+    closed_last: date | None = None
 
 
 def versions(folder: Path) -> dict[str, list[tuple[date, list[dict[str, str]]]]]:
@@ -110,7 +113,8 @@ def decided(rows: list[dict[str, str]]) -> bool | None:
     first = rows[0]
     if any("Yes" in (row["Safety Concern"], row["Response Requested"]) for row in rows):
         return True
-    if any("billing" in (row["Category"] + row["Subcategory"]).lower() for row in rows) or first["Received Via"] == "Survey comment":
+    named = [(row["Category"] + " " + row["Subcategory"]).strip().lower() for row in rows]
+    if any(named) and all("billing" in words for words in named if words) or first["Received Via"] == "Survey comment":
         return False
     if first["Received Via"] in WRITTEN:
         return True
@@ -147,8 +151,35 @@ def valid_cases(folder: Path) -> list[Case]:
         case.done = {"acknowledge": case.acknowledged, "resolve": case.first_closed if case.is_closed or case.reopen_count else None}
         if case.is_grievance:
             case.done["respond"] = case.responded
+        case.is_escalated = any(row["Escalated"] == "Yes" for _, lines in exports[:-1] for row in lines[:1]) or any(row["Escalated"] == "Yes" for row in rows)
+        case.reopened, case.closed_last = reopenings(exports, zone), local(first["Closed"], zone)
         cases.append(case)
     return cases
+
+
+def reopenings(exports: list[tuple[date, list[dict[str, str]]]], zone: ZoneInfo | None) -> list[date]:
+    """Days on which a closed case was opened again: the one the newest export tells, and those that exports show beside it."""
+    states = [(sent, is_closed(rows[0])) for sent, rows in exports]
+    seen = [sent for (sent, now), (_, before) in zip(states[1:], states, strict=False) if before and not now]
+    told = exports[-1][1][0]["Reopened"]
+    if not told:
+        return seen
+    at = moment(told)
+    shown = [sent for sent in seen if datetime(sent.year, sent.month, sent.day, tzinfo=UTC) >= at][:1]
+    return sorted([local(told, zone), *(sent for sent in seen if sent not in shown)])
+
+
+def open_spells(case: Case) -> list[tuple[date, date]]:
+    """The spells in which a case is open, ends not included."""
+    first = case.first_closed if case.is_closed or case.reopen_count else None
+    spells = [(case.received, first or (case.received if case.is_closed else date.max))]
+    if first is None:
+        return spells
+    again = case.reopened or ([case.closed_last or case.received] if case.reopen_count and not case.is_closed else [])
+    for start in again:
+        end = date.max if not case.is_closed else case.closed_last if case.closed_last and case.closed_last > first and case.closed_last >= start else start
+        spells.append((max(start, first), end))
+    return spells
 
 
 def complainant(row: dict[str, str]) -> str:

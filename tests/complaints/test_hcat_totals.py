@@ -50,7 +50,7 @@ def build(table: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory)
             # Turned by a different step per category: which letters share categories is not published.
             rows.append({"case_feed": "letters", "case_id": f"L{(number * 7 + 11 * place) % 125}", "coder_id": "reference", "coded_at": at, "coded_on": day("2026-03-02"),
                          "scheme_id": "hcat", "scheme_version": "2016", "category_text": row["category"], "severity_level": level})
-    given.delivery("codings", "2026-04-01", rows + published_pairs(at))
+    given.delivery("codings", "2026-04-01", rows + published_pairs(at) + four_coders(at))
     given.write()
     warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--select", "+complaint_pareto", "+case_severity", "+coding_agreement")
     return warehouse
@@ -63,6 +63,38 @@ def published_pairs(coded_at: datetime) -> list[dict]:
              "scheme_id": "published", "scheme_version": "1", "category_text": category, "severity_level": given}
             for number, pair in enumerate(pairs) for coder, hour, level in zip(("first", "second"), (1, 2), pair, strict=True)
             for category, given in (("severity", level), ("third", int(level == 2)))]
+
+
+# Gwet 2014, irrCAC dataset cac.raw4raters: four raters, twelve units, five categories; a point is not rated.
+RATED = ("1 1 . 1", "2 2 3 2", "3 3 3 3", "3 3 3 3", "2 2 2 2", "1 2 3 4", "4 4 4 4", "1 1 2 1", "2 2 2 2", ". 5 5 5", ". . 1 1", ". . 3 .")
+
+
+def four_coders(coded_at: datetime) -> list[dict]:
+    """Each category of the published table as a category of a case: 1 where the rater chose it, no row where another, blank where none."""
+    found = []
+    for number, line in enumerate(RATED):
+        for rater, chosen in enumerate(line.split()):
+            named = [("1", None), ("2", None), ("3", None), ("4", None), ("5", None)] if chosen == "." else [(chosen, 1)]
+            found += [{"case_feed": "letters", "case_id": f"L{number}", "coder_id": f"rater {rater}", "coded_at": coded_at.replace(hour=rater),
+                       "coded_on": coded_at.date(), "scheme_id": "four", "scheme_version": "1", "category_text": f"choice {category}",
+                       "severity_level": level} for category, level in named]
+    return found
+
+
+def test_agreement_of_four_coders_with_gaps(build: Warehouse) -> None:
+    rows = {row["category_code"]: row for row in build.rows("select * from marts.coding_agreement where scheme_id = 'four'")}
+    assert set(rows) == {*(f"choice {n}" for n in range(1, 6)), "(all)"}
+    for n in range(1, 6):
+        units = [[int(chosen == str(n)) for chosen in line.split() if chosen != "."] for line in RATED]
+        row = rows[f"choice {n}"]
+        assert (row["n_double_coded"], row["n_codings"]) == (11, 41), n
+        assert row["gwet_ac1"] == pytest.approx(gwet_ac1(units, 2), abs=1e-12), n
+    # Kappa is of the first two who coded the case, whoever codes after them.
+    firsts = [[int(chosen == "2") for chosen in line.split() if chosen != "."][:2] for line in RATED]
+    pairs = [pair for pair in firsts if len(pair) == 2]
+    observed = sum((a - b) ** 2 for a, b in pairs) / len(pairs)
+    expected = sum((a - b) ** 2 for a, _ in pairs for _, b in pairs) / len(pairs) ** 2
+    assert rows["choice 2"]["quadratic_weighted_kappa"] == pytest.approx(1 - observed / expected, abs=1e-12)
 
 
 def test_agreement_is_the_published_one(build: Warehouse) -> None:
@@ -83,8 +115,7 @@ def test_the_yardsticks_give_the_published_figures() -> None:
 
 def test_the_yardstick_with_more_raters_and_gaps() -> None:
     """Four raters, twelve units, five categories, some not rated (Gwet 2014, irrCAC dataset cac.raw4raters): AC1 = 0.77544 there."""
-    rated = ["1 1 . 1", "2 2 3 2", "3 3 3 3", "3 3 3 3", "2 2 2 2", "1 2 3 4", "4 4 4 4", "1 1 2 1", "2 2 2 2", ". 5 5 5", ". . 1 1", ". . 3 ."]
-    units = [[int(one) - 1 for one in line.split() if one != "."] for line in rated]
+    units = [[int(one) - 1 for one in line.split() if one != "."] for line in RATED]
     assert gwet_ac1(units, 5) == pytest.approx(0.77544, abs=5e-6)
 
 

@@ -200,6 +200,54 @@ def test_grievance_compliance(build: Warehouse, cases: list[recount.Case]) -> No
     assert n > 20_000
 
 
+def backlog(cases: list[recount.Case]) -> dict[tuple, dict]:
+    """The backlog of every entity at the end of each month and on the as-of day."""
+    known = [case for case in cases if case.received <= AS_OF]
+    first, expected = min(case.received for case in known), {}
+    days = [date(n // 12, n % 12 + 1, 1) - timedelta(days=1) for n in range(first.year * 12 + first.month, AS_OF.year * 12 + AS_OF.month)]
+    groups: dict[tuple, list[recount.Case]] = defaultdict(list)
+    for case in known:
+        facility, unit, line = case.unit
+        for entity in (("enterprise", "all"), ("facility", facility), ("service_line", f"{facility}/{line}"), ("unit", f"{facility}/{unit}")):
+            groups[entity].append(case)
+    for (level, entity), found in groups.items():
+        begun = min(case.received for case in found)
+        for on in (*days, AS_OF):
+            if on >= begun:
+                expected[level, entity, on] = _standing(found, on)
+    return expected
+
+
+def _standing(found: list[recount.Case], on: date) -> dict:
+    ages, overdue = [], 0
+    for case in found:
+        if any(start <= on < end for start, end in recount.open_spells(case)):
+            ages.append((on - case.received).days)
+            due, answered = case.received + timedelta(days=7), case.responded
+            is_sound = answered is None or case.received <= answered <= AS_OF
+            overdue += case.is_grievance and is_sound and due < on and (answered or date.max) > on
+    month = on.replace(day=1)
+    received = [case for case in found if month <= case.received <= on]
+    closed = [(case, case.first_closed) for case in found if (case.is_closed or case.reopen_count) and case.first_closed and month <= case.first_closed <= on]
+    after = [min(((again - day).days for again in case.reopened if again >= day), default=10**6) for case, day in closed]
+    escalated = sum(case.is_escalated for case in received)
+    return {
+        "is_newest": on == AS_OF, "n_open": len(ages), "n_open_0_7": sum(age <= 7 for age in ages), "n_open_8_30": sum(8 <= age <= 30 for age in ages),
+        "n_open_31_60": sum(31 <= age <= 60 for age in ages), "n_open_61_90": sum(61 <= age <= 90 for age in ages),
+        "n_open_over_90": sum(age > 90 for age in ages), "n_overdue": overdue, "n_received": len(received), "n_closed": len(closed),
+        "n_reopened_within_30": sum(n <= 30 for n in after), "reopened_within_30_pct": share(sum(n <= 30 for n in after), len(closed)),
+        "reopened_within_days": 60, "n_reopened": sum(n <= 60 for n in after), "reopened_pct": share(sum(n <= 60 for n in after), len(closed)),
+        "n_escalated": escalated, "escalated_pct": share(escalated, len(received)),
+        "reason": "NOTHING_RECEIVED_OR_CLOSED" if not received and not closed else "NOTHING_CLOSED" if not closed else None if received else "NOTHING_RECEIVED",
+    }
+
+
+def test_backlog(build: Warehouse, cases: list[recount.Case]) -> None:
+    rows = build.rows("select * from marts.complaint_backlog")
+    assert sum(row["n_reopened_within_30"] for row in rows) > 20 and sum(row["n_overdue"] for row in rows) > 100
+    assert compare(rows, ("level", "entity_code", "day_on"), backlog(cases)) > 10_000
+
+
 KINDS = {"Apology": "apology", "Parking or meal voucher": "voucher", "Bill adjusted": "bill_adjustment"}
 
 
@@ -233,8 +281,19 @@ def _became(found: list[recount.Case], n_compliments: int, grain: str) -> dict:
         "repeat_complainants_pct": share(again, len(writers)) if is_year else None,
         "n_compliments": n_compliments, "compliments_per_complaint": n_compliments / len(found) if found else None,
         "n_handling_satisfaction": len(handling), "mean_handling_satisfaction": float(np.mean(handling)) if handling else None,
+        **_came_back(found),
         "reason": "NO_CASES" if not found else None if told else "NO_OUTCOMES",
     }
+
+
+def _came_back(found: list[recount.Case]) -> dict:
+    closed = [case for case in found if (case.is_closed or case.reopen_count) and case.first_closed]
+    after = [min(((again - case.first_closed).days for again in case.reopened if again >= case.first_closed), default=10**6) for case in closed]
+    within = {days: sum(n <= days for n in after) for days in (30, 60)}
+    escalated = sum(case.is_escalated for case in found)
+    return {"n_escalated": escalated, "escalated_pct": share(escalated, len(found)), "n_ever_closed": len(closed),
+            "n_reopened_within_30": within[30], "reopened_within_30_pct": share(within[30], len(closed)),
+            "n_reopened": within[60], "reopened_pct": share(within[60], len(closed))}
 
 
 def test_outcomes_repeat_complainants_and_compliments(build: Warehouse, cases: list[recount.Case], folder: Path) -> None:

@@ -44,6 +44,9 @@ def _feeds() -> list:
         feed("codings", "complaint_coding", of("complaint_coding"), business_key=["case_id", "coder_id", "category_text"]),
         feed("words", "complaint_word", of("complaint_word"), business_key=["source_feed", "dimension", "source_text"]),
         feed("links", "complaint_link", of("complaint_link"), business_key=["feed_a", "case_a", "feed_b", "case_b"]),
+        # Writes moments in UTC: midnight is a moment like any other.
+        feed("zulu", "complaint", complaint, ("%Y-%m-%dT%H:%M:%SZ",), business_key=["case_id", "issue_number"], time_zone="Europe/London"),
+        feed("schemes", "complaint_scheme", of("complaint_scheme"), business_key=["scheme_id", "scheme_version", "dimension", "category_code", "subcategory"]),
         feed("limits", "timeliness_rule", of("timeliness_rule"), business_key=["jurisdiction_code", "step_code", "complexity_code"]),
         feed("org", "org_unit", list(KINDS["org_unit"])),
     ]
@@ -69,18 +72,26 @@ def case(case_id: str, received: str, site: str = "ENG", **more: Any) -> dict[st
 
 def _write(given: Input) -> None:
     jurisdictions = {"ENG": "england", "SCO": "Scotland ", "IRL": "ireland", "ONT": "ontario", "USA": None, "OWN": "harbour", "NEW": "atlantis",
-                     "MUT": None, "SPL": None, "HOT": None, "BCK": None}
+                     "MUT": None, "SPL": None, "HOT": None, "BCK": None, "BIL": None}
     given.delivery("org", "2025-01-01", [
         {"source_feed": "*", "source_facility_code": name, "source_unit_code": unit, "facility_id": name, "facility_name": name, "unit_id": unit,
          "unit_name": "Ward 1", "service_line": "medicine", "time_zone": "Europe/London", "jurisdiction_code": code}
-        for name, code in jurisdictions.items() for unit in (("W1", "W2", "W3") if name == "HOT" else ("W1",))])
+        for name, code in jurisdictions.items() for unit in (("W1", "W2", "W3") if name == "HOT" else ("W1",))]
+        + [{"source_feed": "*", "source_facility_code": "CHI", "source_unit_code": "W1", "facility_id": "CHI", "facility_name": "CHI", "unit_id": "W1",
+            "unit_name": "Ward 1", "service_line": "medicine", "time_zone": "America/Chicago"}])
+    given.delivery("schemes", "2025-01-01", [
+        {"scheme_id": "own", "scheme_version": "1", "category_code": "kitchen", "category_label": "Kitchen"},
+        {"scheme_id": "own", "scheme_version": "1", "category_code": "red", "category_label": "Red", "dimension": "severity", "level": 4, "band_code": "high"}])
     given.delivery("limits", "2025-01-01", [
         {"jurisdiction_code": "harbour", "step_code": "respond", "complexity_code": code, "limit_n": n, "limit_unit": "business_day",
          "calendar_code": "GB-ENG"} for code, n in (("simple", 25), ("complex", 65), (None, 40))])
     given.delivery("words", "2025-01-01", [
         {"source_feed": "main", "dimension": "category", "source_text": "Food & drink", "scheme_id": "hcat", "scheme_version": "2016",
          "category_code": "environment"},
-        {"source_feed": "*", "dimension": "category", "source_text": "food  DRINK", "scheme_id": "own", "scheme_version": "1", "category_code": "kitchen"}])
+        {"source_feed": "*", "dimension": "category", "source_text": "food  DRINK", "scheme_id": "own", "scheme_version": "1", "category_code": "kitchen"},
+        {"source_feed": "main", "dimension": "severity", "source_text": "Rot", "scheme_id": "own", "scheme_version": "1", "level": 4},
+        {"source_feed": "main", "dimension": "billing", "source_text": "Rechnung", "scheme_id": "billing", "level": 1},
+        {"source_feed": "main", "dimension": "billing", "source_text": "Billing office was rude", "scheme_id": "billing", "level": 0}])
     # 2026: Good Friday 3 April, Easter Monday 6 April, early May holiday 4 May (England); 2 January is a holiday in Scotland.
     limits = [
         case("eng_in_time", "2026-03-31", acknowledged_at="2026-04-07"),  # Wed 1, Thu 2, Tue 7: the third business day
@@ -130,6 +141,11 @@ def _write(given: Input) -> None:
         case("counted_twice", "2026-01-05", "BCK", reopen_count=2, **dated), case("open_and_dated", "2026-01-05", "BCK", **dated),
         case("taken_back", "2026-01-05", "BCK", status_code="closed", outcome_code="withdrawn", **dated),
         case("orphan", "2026-01-05", "BCK", merged_into_case_id="never_came")]
+    bills = {"bill_only": "Billing", "bill_and_food": "Food|Billing", "bill_denied": "Billing", "bill_abroad": "Die Rechnung", "bill_medicare": "Medicare billing",
+             "bill_manners": "Billing office was rude", "bill_two": "Billing|Die Rechnung"}
+    billing = [case(name, "2026-05-01", "BIL", category_text=text, is_billing=False if name == "bill_denied" else None) for name, text in bills.items()]
+    billing += [case("own_severity", "2026-05-01", "BIL", severity_text="Rot"), case("dated_only", "2026-01-15", "CHI")]
+    given.delivery("zulu", AS_OF, [case("timed", "2026-01-15", "CHI")])
     joined = [case("graded", "2026-03-02", category_text=None, severity_text="Major"), case("joined", "2026-03-02", category_text=None), case("in_one_cell", "2026-03-02", category_text="Safety|Food & Drink|Odd")]
     given.delivery("main", "2026-02-01", history)
     given.delivery("main", "2026-03-01", [
@@ -140,7 +156,7 @@ def _write(given: Input) -> None:
     given.delivery("main", "2026-03-02", [case("twice", "2026-01-05", "BCK")])
     given.delivery("main", "2026-04-01", [case("twice", "2026-01-05", "BCK", closed_at="2026-03-20", status_code="closed")])
     given.delivery("main", "2026-05-01", [case("twice", "2026-01-05", "BCK")])
-    given.delivery("main", AS_OF, [case("reopened", "2026-01-05", closed_at="2026-05-20", status_code="closed"), *limits, *faults, *twins, *joined])
+    given.delivery("main", AS_OF, [case("reopened", "2026-01-05", closed_at="2026-05-20", status_code="closed"), *limits, *faults, *twins, *joined, *billing])
     given.delivery("other", "2026-06-20", [
         case("twin_too", "2026-05-09", patient_id="p1", complainant_id="c2"), case("told_too", "2026-05-05"), case("listed_too", "2026-05-06")])
     closed = {"closed_at": "2026-06-05", "status_code": "closed"}
@@ -148,8 +164,8 @@ def _write(given: Input) -> None:
                                      case("mute_spoken", "2026-06-01", "MUT", channel_code="phone", is_resolved_on_spot=True, is_billing=False)])
     without = {"category_text": None}
     given.delivery("split", AS_OF, [
-        case("written", "2026-04-01", "SPL", **without), case("again", "2026-05-20", "SPL", **without), case("long_after", "2026-06-25", "SPL", **without),
-        case("bill", "2026-05-25", "SPL", **without), case("no_person", "2026-05-25", "SPL", **without)])
+        case("written", "2026-04-01", "SPL", severity_text="Only on the case", **without), case("again", "2026-05-20", "SPL", **without), case("long_after", "2026-06-25", "SPL", **without),
+        case("bill", "2026-05-25", "SPL", channel_code="phone", is_resolved_on_spot=True, **without), case("no_person", "2026-05-25", "SPL", **without)])
     given.delivery("split_subjects", AS_OF, [
         {"case_id": case_id, "issue_number": number, "category_text": text}
         for case_id, texts in {"written": ["Delay - access", "Food"], "again": ["Delay -Access"], "long_after": ["Food", "Delay - access"], "bill": ["Food", "Billing"]}.items()
@@ -189,6 +205,7 @@ def _codings():
     for n in range(9):
         yield coding(f"short_{n}", "Communication", 3, stage_text="Operation")  # nine are too few for a spot
     yield coding("graded", "Listening", 2)
+    yield coding("graded", "Strange word", 0)
     yield coding("plain_severity", "Listening", 0)
     for case_id, levels in CODED.items():
         for coder, level in zip(("anna", "ben"), levels, strict=True):
@@ -343,7 +360,17 @@ def test_the_matter_may_come_in_a_file_of_subjects(build: Warehouse, cases) -> N
     assert cases["bill"]["is_valid_case"]
     pairs = build.rows("select case_a, case_b, is_declared from core.complaint_pair where basis = 'SAME_PERSON_SAME_MATTER'")
     assert [tuple(row.values()) for row in pairs] == [("bill", "long_after", False)]
-    assert (cases["bill"]["grievance_rule"], cases["bill"]["is_grievance"]) == ("BILLING_OTHER", False)  # by its second subject
+    assert (cases["bill"]["grievance_rule"], cases["bill"]["is_grievance"]) == ("RESOLVED_ON_SPOT", False)  # food beside the bill: no mere billing matter
+
+
+def test_a_billing_matter_is_told_by_words_that_a_site_may_set_and_by_its_flag(cases) -> None:
+    found = {name: cases[name]["grievance_rule"] for name in cases if name.startswith("bill_")}
+    assert found == {"bill_only": "BILLING_OTHER", "bill_and_food": "WRITTEN", "bill_denied": "WRITTEN", "bill_abroad": "BILLING_OTHER",
+                     "bill_medicare": "MEDICARE_RIGHTS", "bill_manners": "WRITTEN", "bill_two": "BILLING_OTHER"}
+
+
+def test_midnight_is_a_date_only_where_a_feed_writes_local_times(cases) -> None:
+    assert (cases["dated_only"]["received_on"], cases["timed"]["received_on"]) == (day("2026-01-15"), day("2026-01-14"))
 
 
 def test_files_that_join_and_cells_that_hold_several(build: Warehouse, cases) -> None:
@@ -365,6 +392,8 @@ def test_what_is_wrong_is_listed_with_its_row(build: Warehouse) -> None:
             "ISSUE_WITHOUT_CASE", "CODING_WITHOUT_CASE", "EXCLUDED_LINKED_CASE", "EXCLUDED_SAME_MATTER", "EXCLUDED_WITHDRAWN"} <= rules
     assert ("subjects", 4, "ISSUE_WITHOUT_CASE") in problems
     words = build.rows("select dimension, source_text from marts.unmapped_words order by all")
+    used = build.rows("select source_text, n_issues, first_used_on, last_used_on from marts.unmapped_words where source_text in ('Only on the case', 'Strange word') order by 1")
+    assert [tuple(row.values()) for row in used] == [("Only on the case", 1, day("2026-04-01"), day("2026-04-01")), ("Strange word", 1, day("2026-03-02"), day("2026-03-02"))]
     assert ("severity", "Rather bad") in [tuple(row.values()) for row in words]
     assert ("category", "Odd") in [tuple(row.values()) for row in words]
     severity = build.row("select severity_level from core.fct_complaint where case_id = 'plain_severity'")
@@ -372,17 +401,25 @@ def test_what_is_wrong_is_listed_with_its_row(build: Warehouse) -> None:
 
 
 def test_agreement_of_coders(build: Warehouse) -> None:
-    row = build.row("select * from marts.coding_agreement where category_code = 'safety'")
+    row = build.row("select * from marts.coding_agreement where scheme_id = 'hcat' and category_code = 'safety'")
     present = [[int(level > 0) for level in levels] for levels in CODED.values()]
-    assert (row["n_double_coded"], row["n_codings"], row["reason"]) == (6, 13, "FEW_CASES")
+    # Anna alone coded 47 other cases and named no safety there: it is absent in them, not left out.
+    alone = [[1], *([[0]] * (36 + 9 + 2))]
+    assert (row["n_double_coded"], row["n_codings"], row["reason"]) == (6, 12 + 48, "FEW_CASES")
     assert row["agreement_pct"] == pytest.approx(100 * 5 / 6)
-    assert row["gwet_ac1"] == pytest.approx(gwet_ac1([*present, [1]], 2), abs=1e-12)
+    assert row["gwet_ac1"] == pytest.approx(gwet_ac1([*present, *alone], 2), abs=1e-12)
     # Cohen's definition: 1 - weighted observed / weighted expected, with the two margins.
     pairs = list(CODED.values())
     observed = sum((a - b) ** 2 for a, b in pairs) / 6
     expected = sum((a - b) ** 2 for a, _ in pairs for _, b in pairs) / 36
     assert row["quadratic_weighted_kappa"] == pytest.approx(1 - observed / expected, abs=1e-12)
-    assert math.isclose(row["quadratic_weighted_kappa"], build.row("select quadratic_weighted_kappa as k from marts.coding_agreement where category_code = '(all)'")["k"])
+    # Of the six other categories neither coder named one in the six cases: 36 decisions in which both found it absent.
+    every, pairs = build.row("select * from marts.coding_agreement where category_code = '(all)'"), [*pairs, *([(0, 0)] * 36)]
+    observed, expected = sum((a - b) ** 2 for a, b in pairs) / 42, sum((a - b) ** 2 for a, _ in pairs for _, b in pairs) / 42 ** 2
+    assert (every["n_double_coded"], every["agreement_pct"]) == (42, pytest.approx(100 * 41 / 42))
+    assert every["quadratic_weighted_kappa"] == pytest.approx(1 - observed / expected, abs=1e-12)
+    both_absent = build.row("select * from marts.coding_agreement where scheme_id = 'hcat' and category_code = 'listening'")
+    assert (both_absent["n_double_coded"], both_absent["agreement_pct"], both_absent["quadratic_weighted_kappa"]) == (6, 100, None)
 
 
 def test_severity_of_a_case_is_its_highest_and_of_the_newest_coding(build: Warehouse) -> None:
@@ -391,7 +428,9 @@ def test_severity_of_a_case_is_its_highest_and_of_the_newest_coding(build: Wareh
     # Ben coded last: 3, 3, 0, 0, 0, 2; Anna alone coded sco_consent 1, graded 2, plain_severity 0; the spots: 9 + 1 + 9 of 3, 3 + 11 + 12 of 1.
     assert [tuple(row.values()) for row in rows] == [
         ("coding", "hcat", 0, 4), ("coding", "hcat", 1, 27), ("coding", "hcat", 2, 2), ("coding", "hcat", 3, 21),
-        ("words", "generic5", 3, 1), ("words", "generic5", 4, 1), ("words", "generic5", 5, 1)]
+        ("words", "generic5", 3, 1), ("words", "generic5", 4, 1), ("words", "generic5", 5, 1), ("words", "own", 4, 1)]
+    own = build.row("select severity_label from marts.case_severity where level = 'facility' and entity_code = 'BIL' and period_grain = 'month' and scheme_id = 'own'")
+    assert own == {"severity_label": "Red"}
 
 
 def test_a_coding_goes_over_the_word_and_a_coding_of_nothing_does_not(build: Warehouse, cases) -> None:
@@ -401,6 +440,7 @@ def test_a_coding_goes_over_the_word_and_a_coding_of_nothing_does_not(build: War
                      "eng_late": ("coding", "hcat", 3, None), "eng_weekend": ("coding", "hcat", 0, None), "odd_severity": (None, None, None, None)}
     band = {row["case_id"]: row["tag_value"] for row in build.rows("select case_id, tag_value from core.case_tag where tag_type = 'severity' and feed = 'main'")}
     assert [band[name] for name in ("graded", "eng_late", "eng_weekend", "odd_severity")] == ["medium", "high", "none", "unmapped"]
+    assert band["own_severity"] == "high"  # by the site's own scheme
     versions = build.rows("select distinct scheme_version from core.fct_complaint_coding where scheme_id = 'hcat'")
     assert [row["scheme_version"] for row in versions] == ["2016"]  # also where the coder left it blank
 

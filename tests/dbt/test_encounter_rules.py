@@ -90,6 +90,9 @@ EXTRACT = [
     stay("x8", "Newborn", "2025-03-08 10:01", "2025-03-10 10:00"),
     stay("x9", "Emergency", "2025-03-09 01:00", None, "ED", status_code="left_without_being_seen"),
     stay("x10", "Outpatient", "2025-03-09 01:00", None, "CL", status_code="no_show"),
+    # Arrived at a clinic or in the emergency department is a visit; a stay that only arrived is none yet.
+    stay("x11", "Outpatient", "2025-03-10 01:00", None, "CL", status_code="arrived"),
+    stay("x12", "Inpatient", "2025-03-10 01:00", None, status_code="arrived"),
 ]
 
 
@@ -154,9 +157,10 @@ def test_no_visit_and_no_person_in_facts(default):
 
 def test_visits_of_an_extract(default):
     # x4 ended the wait of x3 within six hours; x6 came a minute too late, so x5 stays an emergency visit of its own.
-    assert counts(default, "FB") == {("4W", "inpatient", "03"): 3, ("4W", "inpatient", "04"): 1, ("ED", "emergency", "03"): 2, ("CL", "office", "03"): 50}
+    assert counts(default, "FB") == {("4W", "inpatient", "03"): 3, ("4W", "inpatient", "04"): 1, ("ED", "emergency", "03"): 2, ("CL", "office", "03"): 50,
+                                     ("CL", "outpatient", "03"): 1}
     rules = {(row["row_number"], row["rule"]) for row in default.rows("select row_number, rule from core.fct_encounter where feed = 'extract' and not is_counted")}
-    assert rules == {(3, "ADMITTED"), (7, "CLASS_NOT_COUNTED"), (8, "CLASS_NOT_COUNTED"), (10, "NOT_FINISHED")}
+    assert rules == {(3, "ADMITTED"), (7, "CLASS_NOT_COUNTED"), (8, "CLASS_NOT_COUNTED"), (10, "NOT_FINISHED"), (12, "NOT_FINISHED")}
 
 
 def test_expected_feeds_are_named_when_they_are_missing(default):
@@ -170,7 +174,7 @@ def test_other_choices(other):
     # Patient days: nights of each stay in the month they were in, those of newborns too; the sheet's 900 count for nobody
     # else, because the extract of higher priority has the class. The stay x4 counts as the emergency visit x3.
     nights = counts(other, "FB")
-    assert nights == {("4W", "inpatient", "03"): 2 + 1 + 2, ("4W", "inpatient", "04"): 1, ("ED", "emergency", "03"): 2, ("CL", "outpatient", "03"): 1,
+    assert nights == {("4W", "inpatient", "03"): 2 + 1 + 2, ("4W", "inpatient", "04"): 1, ("ED", "emergency", "03"): 2, ("CL", "outpatient", "03"): 2,
                       ("CL", "office", "03"): 50}
     of_messages = counts(other, "FA")
     # stay 28 + 0 nights until 1 April, by the admitting unit; `admitted` counts as an emergency visit of the unit it came to.

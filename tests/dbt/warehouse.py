@@ -27,7 +27,7 @@ from orchestration.encounter_settings import EncounterSettings, write_encounter_
 FAULTS = 'struct(rule varchar, "column" varchar, masked varchar)[]'
 
 
-def feed(name: str, kind: str, columns: list[str], **more: Any) -> Feed:
+def feed(name: str, kind: str, columns: list[str], formats: tuple[str, ...] = ("%Y-%m-%d",), **more: Any) -> Feed:
     """A feed of `kind` whose file has the canonical names as headers."""
     known = KINDS[kind]
     specs: dict[str, dict[str, Any]] = {}
@@ -36,7 +36,7 @@ def feed(name: str, kind: str, columns: list[str], **more: Any) -> Feed:
         if column == "narrative":
             spec["privacy"] = "free_text"
         elif known[column].type in ("DATE", "TIMESTAMP"):
-            spec |= {"type": known[column].type.lower(), "formats": ["%Y-%m-%d"]}
+            spec |= {"type": known[column].type.lower(), "formats": list(formats)}
         specs[column] = spec
     if kind == "survey":
         more.setdefault("items", {"family": "hcahps", "generations": [{"id": "any", "columns": {}}]})

@@ -28,7 +28,7 @@ where u.unit_key is not null
 union all
 select c.feed, c.case_id, 'severity', coalesce(b.severity_band, 'unmapped')
 from {{ ref('fct_complaint') }} as c
-left join {{ ref('severity_band') }} as b
+left join ({{ severity_bands() }}) as b
     on b.severity_scheme_id = c.severity_scheme_id and b.severity_level = c.severity_level
 union all
 select distinct feed, case_id, 'category', coalesce(scheme_id || ':' || category_code, 'unmapped')

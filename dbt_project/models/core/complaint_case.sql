@@ -8,11 +8,13 @@ with ranked as (
     select
         *,
         row_number() over (partition by feed, case_id order by coalesce(issue_number, 0), row_number) as nth,
-        {%- for flag in ['is_test', 'is_deleted', 'is_safety_alleged', 'is_response_requested', 'is_billing', 'is_medicare_rights',
+        {%- for flag in ['is_test', 'is_deleted', 'is_safety_alleged', 'is_response_requested',
             'has_written_attachment', 'is_resolution_requested', 'is_patient_identified', 'is_escalated'] %}
         max(case when {{ flag }} then 1 else 0 end) over (partition by feed, case_id) as any_{{ flag }},
         {%- endfor %}
-        max(case when is_grievance then 1 when not is_grievance then 0 end) over (partition by feed, case_id) as site_flag
+        {%- for flag in ['is_grievance', 'is_billing', 'is_medicare_rights'] %}
+        max(case when {{ flag }} then 1 when not {{ flag }} then 0 end) over (partition by feed, case_id) as told_{{ flag }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ref('current_complaint') }}
 ),
 
@@ -44,15 +46,48 @@ told as (
     group by feed
 ),
 
+billing_word as (
+    {{ billing_words() }}
+),
+
+text_of_subject as (
+    select distinct feed, coalesce(category_text, '') as category_text, coalesce(subcategory_text, '') as subcategory_text
+    from {{ ref('complaint_subject') }} where category_text is not null or subcategory_text is not null
+),
+
+-- A site's word goes over a shipped one, one of the feed over one for any feed, the longer over the shorter.
+billing_subject as (
+    select feed, category_text, subcategory_text, level
+    from (
+        select
+            t.feed, t.category_text, t.subcategory_text, w.level,
+            row_number() over (
+                partition by t.feed, t.category_text, t.subcategory_text
+                order by w.is_shipped, case when w.source_feed = '*' then 1 else 0 end, length(w.word) + length(w.subword) desc, w.level desc
+            ) as nth
+        from (
+            select *, ' ' || {{ word_key("category_text || ' ' || subcategory_text") }} || ' ' as words from text_of_subject
+        ) as t
+        inner join billing_word as w
+            on w.source_feed in (t.feed, '*') and t.words like '% ' || w.word || ' %'
+            and (w.subword = '' or t.words like '% ' || w.subword || ' %')
+    ) as matches
+    where nth = 1
+),
+
 -- The first subject is the matter of a case, also where subjects come in a file of their own.
+-- A billing matter is one of which every subject is billing: a bill that is complained about beside the care is no mere bill.
 subject as (
     select
-        feed, case_id,
-        max(case when issue_number = 1 then category_text end) as category_text,
-        max(case when issue_number = 1 then subcategory_text end) as subcategory_text,
-        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%' then 1 else 0 end) as names_billing,
-        max(case when lower(coalesce(category_text, '') || ' ' || coalesce(subcategory_text, '')) like '%billing%medicare%' then 1 else 0 end) as names_medicare
-    from {{ ref('complaint_subject') }} group by feed, case_id
+        s.feed, s.case_id,
+        max(case when s.issue_number = 1 then s.category_text end) as category_text,
+        max(case when s.issue_number = 1 then s.subcategory_text end) as subcategory_text,
+        min(case when s.category_text is null and s.subcategory_text is null then null when b.level > 0 then 1 else 0 end) as names_billing,
+        max(case when b.level = 2 then 1 else 0 end) as names_medicare
+    from {{ ref('complaint_subject') }} as s
+    left join billing_subject as b
+        on b.feed = s.feed and b.category_text = coalesce(s.category_text, '') and b.subcategory_text = coalesce(s.subcategory_text, '')
+    group by s.feed, s.case_id
 ),
 
 filled as (
@@ -61,6 +96,11 @@ filled as (
         {%- for moment in ['acknowledged', 'interim_sent', 'responded', 'consent'] %}
         coalesce(r.{{ moment }}_at, p.{{ moment }}_at) as {{ moment }}_at,
         case when r.{{ moment }}_at is not null then r.{{ moment }}_on else p.{{ moment }}_on end as {{ moment }}_on,
+        case when r.{{ moment }}_at is not null then {{ feed_dates('complaint', moment ~ '_at', 'r') }}
+            else {{ feed_dates('complaint_person', moment ~ '_at', 'p') }} end as is_{{ moment }}_dated,
+        {%- endfor %}
+        {%- for moment in ['received', 'closed', 'reopened'] %}
+        {{ feed_dates('complaint', moment ~ '_at', 'r') }} as is_{{ moment }}_dated,
         {%- endfor %}
         {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
         {{ feed_promises('complaint', moment ~ '_at', 'r') }} or t.has_{{ moment }} = 1
@@ -79,14 +119,14 @@ filled as (
         r.any_is_deleted = 1 as is_deleted,
         r.any_is_safety_alleged = 1 as is_safety_alleged,
         r.any_is_response_requested = 1 as is_response_requested,
-        r.any_is_billing = 1 or b.names_billing = 1 as is_billing,
-        r.any_is_medicare_rights = 1 or b.names_medicare = 1 as is_medicare_rights,
+        coalesce(r.told_is_billing, b.names_billing, 0) = 1 as is_billing,
+        coalesce(r.told_is_medicare_rights, b.names_medicare, 0) = 1 as is_medicare_rights,
         r.any_has_written_attachment = 1 as has_written_attachment,
         r.any_is_resolution_requested = 1 as is_resolution_requested,
         r.any_is_patient_identified = 1 or (r.is_patient_identified is null and coalesce(r.patient_id, p.patient_id) is not null)
             as is_patient_identified,
         r.any_is_escalated = 1 as is_escalated,
-        case when r.site_flag is not null then r.site_flag = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
+        case when r.told_is_grievance is not null then r.told_is_grievance = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
         r.merged_into_case_id, r.linked_feed, r.linked_case_id,
         r.has_notice_contact, r.has_notice_steps, r.has_notice_results, r.has_notice_completion_date,
         r.is_recovery_offered, r.is_recovery_accepted, r.recovery_kind_code, r.handling_satisfaction, r.narrative_length
@@ -160,25 +200,25 @@ select
     f.facility_code as source_facility_code,
     f.unit_code as source_unit_code,
     f.received_at,
-    {{ facility_date('f', 'received', 'u.time_zone', 'z.time_zone') }} as received_on,
+    {{ facility_date('f', 'received', 'u.time_zone', 'z.time_zone', 'f.is_received_dated') }} as received_on,
     f.event_on,
     {%- for moment in ['acknowledged', 'interim_sent', 'responded', 'consent'] %}
     f.{{ moment }}_at,
-    {{ facility_date('f', moment, 'u.time_zone', 'z.time_zone') }} as {{ moment }}_on,
+    {{ facility_date('f', moment, 'u.time_zone', 'z.time_zone', 'f.is_' ~ moment ~ '_dated') }} as {{ moment }}_on,
     {%- endfor %}
     {%- for moment in ['acknowledged', 'interim_sent', 'responded'] %}
     f.is_{{ moment }}_reported,
     {%- endfor %}
     f.closed_at,
-    {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone') }} as closed_on,
+    {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone', 'f.is_closed_dated') }} as closed_on,
     coalesce(h.first_spell_closed_at, f.closed_at) as first_closed_at,
     case
-        when h.first_spell_closed_at is null then {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone') }}
-        else {{ facility_date('h', 'first_spell_closed', 'u.time_zone', 'z.time_zone') }}
+        when h.first_spell_closed_at is null then {{ facility_date('f', 'closed', 'u.time_zone', 'z.time_zone', 'f.is_closed_dated') }}
+        else {{ facility_date('h', 'first_spell_closed', 'u.time_zone', 'z.time_zone', 'f.is_closed_dated') }}
     end as first_closed_on,
     coalesce(h.is_closed, f.closed_at is not null) as is_closed,
     coalesce(f.reopened_at, h.reopened_seen_at) as reopened_at,
-    case when f.reopened_at is not null then {{ facility_date('f', 'reopened', 'u.time_zone', 'z.time_zone') }}
+    case when f.reopened_at is not null then {{ facility_date('f', 'reopened', 'u.time_zone', 'z.time_zone', 'f.is_reopened_dated') }}
         else cast(h.reopened_seen_at as date) end as reopened_on,
     -- The largest of what is known: the source's own count, a date of reopening, closed versions followed by open ones.
     cast(case

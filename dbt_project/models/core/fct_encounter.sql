@@ -79,7 +79,8 @@ judged as (
             when p.encounter_class = 'exclude' then 'CLASS_NOT_COUNTED'
             when coalesce(p.status_code, 'finished') in ('lwbs', 'left_without_being_seen') and not o.include_lwbs then 'LEFT_WITHOUT_BEING_SEEN'
             when coalesce(p.status_code, 'finished')
-                not in ('finished', 'completed', 'discharged', 'registered', 'lwbs', 'left_without_being_seen') then 'NOT_FINISHED'
+                not in ('finished', 'completed', 'discharged', 'registered', 'lwbs', 'left_without_being_seen')
+                and not (p.status_code = 'arrived' and not p.is_stay) then 'NOT_FINISHED'
             when p.is_stay and p.end_at is null then 'NOT_FINISHED'
             when p.end_at < p.start_at then 'END_BEFORE_START'
             when p.n_encounters is null then 'NOT_REPORTED'

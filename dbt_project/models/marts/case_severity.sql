@@ -32,7 +32,7 @@ all_cases as (
 ),
 
 label as (
-    select scheme_id, level, min(label) as label from {{ ref('complaint_scheme_level') }} where dimension = 'severity' group by all
+    select scheme_id, level, min(label) as label from ({{ scheme_levels() }}) as levels where dimension = 'severity' group by all
 )
 
 select

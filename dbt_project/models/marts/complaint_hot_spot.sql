@@ -1,5 +1,5 @@
 -- Hot spots and blind spots in coded cases, over the twelve months before the newest complaint delivery.
--- hot_spot: a unit and stage of care where severe problems (levels of band high in seed severity_band) are more frequent
+-- hot_spot: a unit and stage of care where severe problems (levels of band high: seed severity_band and sites' schemes) are more frequent
 -- than overall: the lower Wilson limit (95 %) of the share of its coded cases lies above the share of all others'
 -- (product-defined). Harm is not used: it is unreliable between coders.
 -- blind_spot: problems that incident systems seldom show: at admission or discharge (stages so marked in seed
@@ -33,8 +33,8 @@ per_case as (
     left join trait as t
         on t.scheme_id = c.scheme_id and t.scheme_version = c.scheme_version and t.category_code = c.category_code
         and t.subcategory = coalesce(c.subcategory, '')
-    left join {{ ref('severity_band') }} as b on b.severity_scheme_id = c.scheme_id and b.severity_level = c.severity_level
-    left join {{ ref('complaint_scheme_level') }} as l
+    left join ({{ severity_bands() }}) as b on b.severity_scheme_id = c.scheme_id and b.severity_level = c.severity_level
+    left join ({{ scheme_levels() }}) as l
         on l.scheme_id = c.scheme_id and l.scheme_version = c.scheme_version and l.dimension = 'stage' and l.level = c.stage_level
     where c.stage_level is not null
     group by all

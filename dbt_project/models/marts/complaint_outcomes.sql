@@ -1,15 +1,24 @@
 -- What became of valid cases, per entity and window of receipt: upheld or not, subjects per case, people who complained
--- again, compliments to complaints, satisfaction with the handling.
+-- again, compliments to complaints, satisfaction with the handling; how many were escalated, and opened again after they were closed.
 -- Outcomes count for closed cases: that of an open one may still change.
 -- Repeat complainants: persons (keyed hashes) with two or more valid cases in the twelve months; only in that window.
 with kept as (
-    select unit_key, month_start_on, feed, case_id, complainant_id, outcome_code, is_closed, handling_satisfaction
+    select unit_key, month_start_on, feed, case_id, complainant_id, outcome_code, is_closed, handling_satisfaction, is_escalated, first_closed_on
     from {{ ref('fct_complaint') }} where is_valid_case
 ),
 
 issue as (
     select feed, case_id, count(*) as n_issues
     from {{ ref('complaint_subject') }} where category_text is not null or subcategory_text is not null group by all
+),
+
+-- Days from the first closure to the first reopening after it.
+returned as (
+    select k.feed, k.case_id, min(e.occurred_on - k.first_closed_on) as n_days
+    from kept as k
+    inner join {{ ref('fct_complaint_event') }} as e
+        on e.feed = k.feed and e.case_id = k.case_id and e.event_code = 'REOPENED' and e.occurred_on >= k.first_closed_on
+    group by all
 ),
 
 flagged as (
@@ -24,11 +33,18 @@ flagged as (
         count(k.handling_satisfaction) as n_handling_satisfaction,
         -- Points as whole thousandths, so that sums do not depend on their order.
         coalesce(sum(round(k.handling_satisfaction * 1000)::bigint), 0) as handling_points,
-        0 as n_compliments
-    from kept as k left join issue as i using (feed, case_id)
+        0 as n_compliments,
+        count(*) filter (k.is_escalated) as n_escalated,
+        count(k.first_closed_on) as n_ever_closed,
+        count(*) filter (r.n_days <= 30) as n_reopened_within_30,
+        count(*) filter (r.n_days <= s.reopened_within_days) as n_reopened
+    from kept as k
+    cross join {{ source('warehouse', 'complaint_setting') }} as s
+    left join issue as i using (feed, case_id)
+    left join returned as r using (feed, case_id)
     group by all
     union all
-    select unit_key, month_start_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(*)
+    select unit_key, month_start_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(*), 0, 0, 0, 0
     from {{ ref('fct_complaint') }}
     where exclusion_reason = 'NOT_A_COMPLAINT' and feedback_type_code = 'compliment'
     group by all
@@ -36,7 +52,7 @@ flagged as (
 
 total as (
     {{ sums_per_window('flagged', [], ['n_cases', 'n_closed', 'n_upheld', 'n_partly_upheld', 'n_not_upheld', 'n_cases_with_issues', 'n_issues',
-        'n_handling_satisfaction', 'handling_points', 'n_compliments']) }}
+        'n_handling_satisfaction', 'handling_points', 'n_compliments', 'n_escalated', 'n_ever_closed', 'n_reopened_within_30', 'n_reopened']) }}
 ),
 
 person_month as (
@@ -73,6 +89,12 @@ select
     t.n_compliments::double / nullif(t.n_cases, 0) as compliments_per_complaint,
     t.n_handling_satisfaction,
     t.handling_points / 1000.0::double / nullif(t.n_handling_satisfaction, 0) as mean_handling_satisfaction,
+    t.n_escalated,
+    {{ percent('t.n_escalated', 't.n_cases') }} as escalated_pct,
+    t.n_ever_closed, t.n_reopened_within_30,
+    {{ percent('t.n_reopened_within_30', 't.n_ever_closed') }} as reopened_within_30_pct,
+    t.n_reopened,
+    {{ percent('t.n_reopened', 't.n_ever_closed') }} as reopened_pct,
     case when t.n_cases = 0 then 'NO_CASES'
         when t.n_upheld + t.n_partly_upheld + t.n_not_upheld = 0 then 'NO_OUTCOMES' end as reason
 from total as t

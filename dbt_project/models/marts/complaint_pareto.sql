@@ -46,7 +46,8 @@ all_cases as (
 -- Categories of site schemes have their labels in feeds of kind complaint_scheme.
 label as (
     select scheme_id, scheme_version, category_code, category_label, 0 as is_shipped
-    from ({{ current_rows('complaint_scheme', ['scheme_id', 'scheme_version', 'category_code', 'category_label']) }})
+    from ({{ current_rows('complaint_scheme', ['scheme_id', 'scheme_version', 'category_code', 'category_label', 'dimension']) }})
+    where coalesce(dimension, 'category') = 'category'
     union all
     select scheme_id, scheme_version, category_code, category_label, 1 from {{ ref('complaint_scheme') }}
 ),

@@ -1,15 +1,36 @@
--- Words of feedback systems that no map leads to a scheme: what to add to a feed of kind complaint_word.
+-- Words of feedback systems and of coders that no map leads to a scheme: what to add to a feed of kind complaint_word.
+with word as (
+    select * from {{ ref('complaint_word_map') }} where not is_mapped
+),
+
+coding as (
+    {{ current_rows('complaint_coding', ['case_feed', 'case_id', 'category_text', 'subcategory_text', 'stage_text']) }}
+),
+
+used as (
+    {%- for dimension in ['category', 'severity', 'stage', 'harm'] %}
+    select feed, case_id, '{{ dimension }}' as dimension, {{ dimension }}_text as source_text,
+        {{ "coalesce(subcategory_text, '')" if dimension == 'category' else "''" }} as source_subtext
+    from {{ ref('complaint_subject') }} where {{ dimension }}_text is not null
+    union all
+    {%- endfor %}
+    -- A severity that stands on the case alone, because its subjects come in a file of their own.
+    select distinct c.feed, c.case_id, 'severity', c.severity_text, ''
+    from {{ ref('current_complaint') }} as c
+    anti join {{ ref('complaint_subject') }} as s on s.feed = c.feed and s.case_id = c.case_id and s.severity_text = c.severity_text
+    where c.severity_text is not null
+    union all
+    select case_feed, case_id, 'category', category_text, coalesce(subcategory_text, '') from coding
+    union all
+    select case_feed, case_id, 'stage', stage_text, '' from coding where stage_text is not null
+)
+
 select
     m.feed, m.dimension, m.source_text, m.source_subtext,
-    count(s.case_id) as n_issues,
+    count(u.case_id) as n_issues,
     min(c.received_on) as first_used_on,
     max(c.received_on) as last_used_on
-from {{ ref('complaint_word_map') }} as m
-left join {{ ref('complaint_subject') }} as s
-    on s.feed = m.feed
-    and case m.dimension when 'category' then s.category_text when 'severity' then s.severity_text when 'stage' then s.stage_text
-        else s.harm_text end = m.source_text
-    and (m.dimension <> 'category' or coalesce(s.subcategory_text, '') = m.source_subtext)
-left join {{ ref('fct_complaint') }} as c on c.feed = s.feed and c.case_id = s.case_id
-where not m.is_mapped
+from word as m
+left join used as u using (feed, dimension, source_text, source_subtext)
+left join {{ ref('fct_complaint') }} as c on c.feed = u.feed and c.case_id = u.case_id
 group by all
