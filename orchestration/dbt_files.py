@@ -58,6 +58,7 @@ SURVEY_FACT: dict[str, Column] = {
     **{name: KINDS["survey"][name] for name in (
         "mode_code", "language_code", "sex_code", "age_code", "payer_code", "provider_id", "service_line_code",
         "admission_source_code", "discharge_status_code", "lag_days", "n_eligible_discharges")},
+    "is_disproportionate": Column("BOOLEAN", "The month was sampled with unequal shares per stratum (DSRS); answers are not weighted"),
     "is_in_official_sample": Column("BOOLEAN", "False for answers collected outside the official sample; true where the feed does not say"),
     "is_ineligible": Column("BOOLEAN", "Leaves the denominator of the response rate: by disposition or by discharge status"),
     "is_complete": Column("BOOLEAN", "Counts as completed in the response rate"),
@@ -122,6 +123,14 @@ def has_free_text(feed: Feed) -> bool:
     return any(spec.privacy == "free_text" for spec in feed.columns.values())
 
 
+def names_patient_and_day(feed: Feed) -> bool:
+    """Whether two surveys of the feed can be told to be about the same stay or visit; a mere month of discharge cannot tell."""
+    if feed.kind != "survey" or not feed.items or "patient_id" not in delivered_columns(feed) or "discharge_on" not in feed.columns:
+        return False
+    formats = feed.columns["discharge_on"].formats
+    return not formats or any("%d" in one or "%j" in one for one in formats)
+
+
 def staging_sql(feed: Feed, items: Families) -> str:
     """The staging view of a feed: accepted rows in the shape of its kind, absent columns as typed nulls."""
     delivered = delivered_columns(feed)
@@ -176,6 +185,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
             "business_key": list(feed.business_key),
             "scopes": version_scopes(feed),
             "has_free_text": has_free_text(feed),
+            "names_patient_and_day": names_patient_and_day(feed),
             "promised": [name for name, spec in feed.columns.items() if not spec.optional],
             "dated": [name for name, spec in feed.columns.items() if spec.type == "timestamp" and not all(map(_tells_offset, spec.formats))],
         }
@@ -246,7 +256,7 @@ def version_test_yml(feeds: Iterable[Feed]) -> str:
         return {"delivery_id": delivery, "row_number": number, **key}
 
     rows = [row("old", 1, 1), row("new", 1, 1), row("new", 2, 1), row("old", 2, 2), row("new", 3, 3)]
-    order = "select * from (values ('new', 2), ('old', 1)) as d (delivery_id, delivery_order)"
+    order = "select *, timestamp '2025-01-01' as delivered_at from (values ('new', 2), ('old', 1)) as d (delivery_id, delivery_order)"
     same = {"feed": tried.feed, "rule": "NEWER_VERSION", "superseded_by_delivery_id": "new", "superseded_by_row_number": 2}
     test = {
         "name": "which_version_counts",

@@ -100,10 +100,13 @@ def reference_fault_lines(home: Home) -> Iterator[str]:
 
 
 def same_survey_lines(home: Home) -> Iterator[str]:
-    """Surveys that two feeds delivered, one line per pair of feeds."""
+    """Surveys that two feeds delivered, one line per pair of feeds; surveys that a patient returned twice, one line per feed."""
     for feed, counted, n in _rows(home, "core", "same_survey", "select feed, counted_feed, count(*) from core.same_survey group by all order by 3 desc, 1, 2"):
         yield (f"{n:,} survey{'s' * (n > 1)} of {feed} came by {counted} too and count there alone (core.same_survey); "
                "set 'priority' in the feeds if the other one should count")
+    for feed, n in _rows(home, "core", "superseded_row", "select feed, count(*) from core.superseded_row where rule = 'DUPLICATE_RETURN' group by 1 order by 2 desc, 1"):
+        yield (f"{n:,} survey{'s' * (n > 1)} of {feed} from patients who returned another one about the same visit: the first received counts, or a later one with "
+               "at least 5 more answers (core.superseded_row)")
 
 
 def _rows(home: Home, schema: str, table: str, query: str) -> list[tuple]:

@@ -84,6 +84,7 @@ select
     disposition_group,
     mode_code, language_code, sex_code, age_code, payer_code, provider_id, service_line_code, admission_source_code,
     discharge_status_code, lag_days, n_eligible_discharges,
+    coalesce(sample_type_code = 'disproportionate_stratified', false) as is_disproportionate,
     coalesce(is_in_official_sample, true) as is_in_official_sample,
     is_ineligible,
     disposition_group = 'complete' and not is_ineligible as is_complete,

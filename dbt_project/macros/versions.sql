@@ -43,6 +43,35 @@ inner join (
     {%- for column in columns %} and o.{{ column }} is not distinct from s.{{ column }}{% endfor %}
 {%- endmacro %}
 
+{# Of several returned questionnaires of one patient about one stay or visit the first received counts, unless a later one has at least
+   5 more answers (surveys.md section 8; the 5 is ours). A correction is another matter: it has the number of the survey it corrects,
+   and the newest version counts. Only rows without a newer version are looked at, `superseded` names those that have one. #}
+{% macro rows_of_duplicate_returns(feed, items, superseded) -%}
+{%- set same = ['s.facility_code', 's.unit_code', 's.provider_id', 's.discharge_on', 's.patient_id'] -%}
+select '{{ feed }}' as feed, r.one.delivery_id as delivery_id, r.one.row_number as row_number, 'DUPLICATE_RETURN' as rule,
+    r.kept.delivery_id as superseded_by_delivery_id, r.kept.row_number as superseded_by_row_number
+from (
+    select unnest(ones) as one, list_reduce(ones, lambda kept, one: case when one.n_answered >= kept.n_answered + 5 then one else kept end) as kept
+    from (
+        select list({'delivery_id': s.delivery_id, 'row_number': s.row_number, 'n_answered': s.n_answered}
+            order by coalesce(s.received_on, cast(d.delivered_at as date)), d.delivery_order, s.row_number) as ones
+        from (
+            select s.*, {% for item in items %}{{ ' + ' if not loop.first }}case when s.{{ item.item_code }} >= 0 then 1 else 0 end{% endfor %} as n_answered
+            from {{ ref('stg_' ~ feed) }} as s
+            inner join (
+                select {{ hash(same) }} as key_hash from {{ ref('stg_' ~ feed) }} as s where s.patient_id is not null group by 1 having count(*) > 1
+            ) as twice on twice.key_hash = {{ hash(same) }}
+        ) as s
+        inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = s.delivery_id
+        left join {{ superseded }} as x on x.feed = '{{ feed }}' and x.delivery_id = s.delivery_id and x.row_number = s.row_number
+        where x.feed is null and s.patient_id is not null and s.n_answered > 0
+        group by {{ same | join(', ') }}
+        having count(*) > 1
+    ) as patients
+) as r
+where (r.one.delivery_id, r.one.row_number) <> (r.kept.delivery_id, r.kept.row_number)
+{%- endmacro %}
+
 {% macro prefixed(alias, columns) -%}
 {%- for column in columns %}{{ alias }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}

@@ -27,6 +27,7 @@ SURVEY: Columns = {
     "discharge_status_code": Column(TEXT, "UB-04 discharge status code, text with leading zero"),
     "lag_days": Column(INTEGER, "Days from discharge to the return of the survey"),
     "n_eligible_discharges": Column(INTEGER, "Eligible discharges of the facility and month as the file's header says, on every record"),
+    "sample_type_code": Column(TEXT, "How the month was sampled: simple_random, proportionate_stratified or disproportionate_stratified"),
     "is_in_official_sample": Column(BOOLEAN, "False for answers collected outside the official sample"),
     "program_code": Column(TEXT, "Programme whose disposition codes the feed uses"),
     "comment_length": Column(INTEGER, "Characters of the patient's comment; null when there is none"),

@@ -53,6 +53,7 @@ RULES = {
     "NEWER_VERSION": "the same business key came again in a newer delivery or a later row",
     "SAME_PATIENT": "another feed delivered the survey of this patient, facility and day too; that one counts",
     "SAME_NUMBER": "another feed delivered the survey of this number, facility and day too; that one counts",
+    "DUPLICATE_RETURN": "the patient's questionnaire received first counts, or a later one with at least 5 more answers",
     "SCOPE_REPLACED": "a newer delivery holds everything of its scope",
 }
 

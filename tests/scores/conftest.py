@@ -21,7 +21,7 @@ from tests.dbt.warehouse import Input, Warehouse, day, feed
 SEEDS = PROJECT_DIR / "seeds"
 FAMILIES = {"hcahps": "HCAHPS", "cgcahps": "CG_CAHPS", "oas": "OAS_CAHPS", "pg": "PG", "nps": "NPS", "fft": "FFT", "review": "REVIEW"}
 SURVEY = ["survey_id", "facility_code", "unit_code", "discharge_on", "received_on", "disposition_code", "language_code", "sex_code", "age_code",
-          "payer_code", "provider_id", "mode_code", "service_line_code", "n_eligible_discharges"]
+          "payer_code", "provider_id", "mode_code", "service_line_code", "n_eligible_discharges", "sample_type_code"]
 NEXT_YEAR = [  # invented standards of a year with two dimensions
     "2027,Overall rating of hospital,hcahps_overall_rating,30,55,80,product-defined", "2027,Discharge information,hcahps_discharge_information,40,60,95,product-defined",
 ]  # fmt: skip
@@ -35,7 +35,7 @@ ORG = [("HOSP-A", "4W", "F1", "4W", "medicine"), ("HOSP-A", "ONC", "F1", "ONC", 
 def feeds() -> list[Feed]:
     """One survey feed per family, the organisation."""
     found = [
-        feed(f"{family}_survey", "survey", [*SURVEY, "patient_id"] if family == "review" else SURVEY, constants={"program_code": program}, business_key=["survey_id"],
+        feed(f"{family}_survey", "survey", [*SURVEY, "patient_id"] if family in ("review", "pg") else SURVEY, constants={"program_code": program}, business_key=["survey_id"],
              items={"family": family, "generations": [{"id": "any", "columns": {}}]})
         for family, program in FAMILIES.items()
     ]  # fmt: skip
@@ -105,10 +105,12 @@ def _hcahps(given: Input) -> None:
                     answers[item.item_code] = 1 if item.item_code in screeners else _answer(item, draw, lift - 0.15 * health)
                 if code == "HOSP-B" and nth >= 6:  # few were given a new medicine
                     answers |= {"med_for": None, "side_effects": None}
+                answers |= {name: 2 for name in answers if name.startswith("race_")} | {"ethnic": 1, "race_white" if nth % 3 else "race_african_amer": 1}
                 answers |= {"overall_health": health, "education": draw.randint(1, 6) if nth != 5 else None}
                 rows.append(survey("hcahps", nth, f"{year}-{month:02d}-{1 + nth:02d}", code, unit, language_code=draw.choice(["english", "english", "spanish"]),
                                    sex_code=draw.choice(["male", "female"]), age_code=str(draw.randint(1, 15)), payer_code=draw.choice(["medicare", "private"]),
-                                   mode_code="phone" if code == "HOSP-B" else "mail", n_eligible_discharges=100 + 10 * month, received_on=day(f"{year}-{month:02d}-28"), **answers))  # fmt: skip
+                                   mode_code="phone" if code == "HOSP-B" else "mail", n_eligible_discharges=100 + 10 * month, received_on=day(f"{year}-{month:02d}-28") if nth % 2 == 0 else day(f"{year + month // 12}-{month % 12 + 1:02d}-10"),
+                                   sample_type_code="disproportionate_stratified" if (code, year, month) == ("HOSP-C", 2025, 11) else "simple_random", **answers))  # fmt: skip
         given.delivery("hcahps_survey", f"{year + month // 12}-{month % 12 + 1:02d}-05", rows)
 
 
@@ -136,6 +138,14 @@ def _clinic(given: Input) -> None:
         survey("cgcahps", 7, "2025-02-03", **good | {"cg_question_asked": -2, "cg_answer_same_day": 1}),  # two marks at the screener
     ]
     given.delivery("cgcahps_survey", "2025-03-05", rows)
+    draw = random.Random(11)
+    rated = ["cg_urgent_appointment", "cg_routine_appointment", "cg_explain", "cg_listen", "cg_respect", "cg_enough_time", "cg_staff_helpful", "cg_staff_courteous"]
+    given.delivery("cgcahps_survey", "2026-01-05", [  # a year of four clinicians in two practices
+        survey("cgcahps", 10 + nth, f"2025-{month:02d}-1{nth}", code, unit, provider_id=provider, **good | {item: draw.randint(2, 4) for item in rated} | {
+            "cg_provider_rating": draw.randint(4, 10), "cg_overall_health": draw.randint(1, 5), "cg_mental_health": draw.randint(1, 5), "cg_age": draw.randint(1, 7),
+            "cg_education": draw.choice([*range(1, 7), None])})
+        for month in range(1, 13) for code, unit, provider in (("HOSP-A", "ONC", "dr1"), ("HOSP-A", "ONC", "dr2"), ("HOSP-B", "A1", "dr3"), ("HOSP-B", "A1", "dr4"))
+        for nth in ((0, 1) if provider in ("dr1", "dr3") else (2, 3))])
     oas = {item.item_code: 1 for item in family_items("oas", SEEDS)} | {"oas_rating": 10, "oas_recommend": 4}
     given.delivery("oas_survey", "2025-03-05", [
         survey("oas", 1, "2025-02-03", **oas),
@@ -153,15 +163,35 @@ def _vendor(given: Input) -> None:
     rows = [survey("pg", n, "2025-02-03", **dict(zip(items, answers, strict=True))) for n, answers in enumerate(PG_PATIENTS)]
     rows.append(survey("pg", 9, "2025-02-03"))  # called answered, and nothing is
     given.delivery("pg_survey", "2025-03-05", rows)
+    _returned_twice(given, items)
     given.delivery("nps_survey", "2025-03-05", [survey("nps", n, "2025-02-03", nps_recommend=a) for n, a in enumerate([10, 9, 9, 8, 7, 6, 0, -1])])
     given.delivery("fft_survey", "2025-03-05", [survey("fft", n, "2025-02-03", fft_experience=a) for n, a in enumerate([1, 1, 2, 2, 3, 5, 6])])
     given.delivery("review_survey", "2025-03-05", [survey("review", n, "2025-02-03", review_rating=a, patient_id=p) for n, (a, p) in enumerate([(5, None), (4, "p1"), (1, "p2")])]
-                   + [survey("review", n, "2025-01-03", review_rating=3, patient_id="p3") for n in (7,)])
+                   + [survey("review", n, "2025-01-03", review_rating=3, patient_id="p3") for n in (7,)]
+                   + [survey("review", n, "2024-12-04", review_rating=3, patient_id=p) for n, p in ((21, "p5"), (20, None))])
     given.delivery("review_copy", "2025-03-06", [
         survey("review", 0, "2025-02-03", review_rating=1),  # the same number, and nobody names a patient
         survey("review", 99, "2025-02-03", review_rating=1, patient_id="p1"),  # the same patient under another number
         survey("review", 7, "2025-01-03", review_rating=3, patient_id="p9"),  # the same number of another patient
+        survey("review", 20, "2024-12-04", review_rating=1, patient_id="p5"),  # the number of one survey, the patient of another
     ])
+
+
+def _returned_twice(given: Input, items: list[str]) -> None:
+    """Patients of another hospital who send two questionnaires, and rows that only look like it."""
+
+    def row(number: int, patient: str, n_answers: int, received: str | None, unit: str = "A1") -> dict[str, Any]:
+        return survey("pg", number, "2025-01-03", "HOSP-B", unit, patient_id=patient, received_on=received and day(received), **dict.fromkeys(items[:n_answers], 5))
+
+    given.delivery("pg_survey", "2025-02-05", [
+        row(1, "first", 4, "2025-01-20"), row(2, "first", 8, "2025-01-25"),  # 4 more are not enough
+        row(3, "fuller", 3, "2025-01-20"), row(4, "fuller", 8, "2025-01-25"),  # 5 more are
+        row(5, "order", 9, "2025-01-25"), row(6, "order", 9, "2025-01-20"),  # the order of the file is not that of receipt
+        row(7, "blank", 0, None), row(8, "blank", 2, "2025-01-20"),  # nothing came back the first time
+        row(9, "units", 5, "2025-01-20"), row(9, "units", 5, "2025-01-20", "A2"),  # two units, two visits
+        row(10, "corrected", 3, "2025-01-20"), row(11, "steps", 1, "2025-01-10"), row(12, "steps", 5, "2025-01-11"), row(13, "steps", 6, "2025-01-12"),
+    ])
+    given.delivery("pg_survey", "2025-02-06", [row(10, "corrected", 4, "2025-01-20")])  # the same survey again: a newer version
 
 
 def _published(given: Input) -> None:

@@ -37,7 +37,7 @@ def test_gaps_and_their_intervals(scores: Warehouse) -> None:
         assert row["linear_gap_ci_low"] < row["linear_gap"] < row["linear_gap_ci_high"]
         assert min(row["n"], row["reference_n"]) >= 25
         seen.add(row["segment_type"])
-    assert {"sex", "language", "payer", "service_line"} <= seen
+    assert seen == {"sex", "language", "payer", "service_line", "age_band", "race_ethnicity"}
     assert {"REFERENCE_GROUP", "BELOW_MINIMUM"} <= {row["reason"] for row in rows}
 
 

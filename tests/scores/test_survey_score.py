@@ -68,14 +68,16 @@ def test_months_and_quarters_are_means_of_item_scores(rows: list[dict], surveys:
             measure = measures.get(f"{row['measure_name']}_{score}")
             if measure is None:
                 continue
-            parts = [[weights[s[item]] for s in chosen if s[item] in weights] for item, weights in measure.weights.items()]
+            asked = [s for s in chosen if (measure.valid_from_on or date.min) <= s["discharge_on"] <= (measure.valid_to_on or date.max)]
+            parts = [[weights[s[item]] for s in asked if s[item] in weights] for item, weights in measure.weights.items()]
             parts = [part for part in parts if part]
             assert row[column] == pytest.approx(measure.scale_factor * mean(mean(part) for part in parts), abs=1e-9), row
             assert (row["n"], row["n_items"]) == (max(map(len, parts)), len(parts))
         seen[row["level"], row["segment_type"], row["date_basis"]] += 1
+        seen[row["level"], row["date_basis"], row["period_grain"]] += 1
     assert all(seen[level, "all", "discharge"] > 20 for level in ("enterprise", "facility", "service_line", "unit"))
     assert all(seen["facility", kind, "discharge"] > 10 for kind in ("language", "sex", "age_band", "race_ethnicity", "payer", "service_line"))
-    assert seen["facility", "all", "received"] > 5 and seen["enterprise", "all", "received"] > 5
+    assert all(seen[level, "received", grain] > 5 for level in ("facility", "enterprise") for grain in ("month", "quarter"))
 
 
 def test_standard_error_of_one_item(rows: list[dict], surveys: list[dict]) -> None:
@@ -136,10 +138,27 @@ def test_few_surveys_keep_their_score_and_get_a_footnote(rows: list[dict]) -> No
             assert row["footnote_code"] is None or row["score"] is not None
             continue
         code = "1" if row["n"] < 25 else "10" if row["n"] < 50 else "6" if row["n"] < 100 else None
-        assert (row["footnote_code"], row["is_publishable"], row["reason"]) == (code, code != "1", "BELOW_MINIMUM" if code == "1" else None)
+        reason = "BELOW_MINIMUM" if code == "1" else "DSRS_UNWEIGHTED" if _is_disproportionate(row) else None
+        assert (row["footnote_code"], row["is_publishable"], row["reason"]) == (code, reason is None, reason)
         assert (row["footnote"] is None) == (code is None)
         seen.add(code)
     assert seen == {"1", "10", "6", None}
+
+
+def _is_disproportionate(row: dict) -> bool:
+    """F3 drew its sample of November 2025 with unequal shares; what came back until February may be of it."""
+    last = date(2026, 2, 28) if row["date_basis"] == "received" else date(2025, 11, 30)
+    return row["facility_id"] in (None, "F3") and row["period_end_on"] >= date(2025, 11, 1) and row["period_start_on"] <= last
+
+
+def test_scores_of_unequal_samples_say_that_they_are_not_weighted(rows: list[dict]) -> None:
+    found = {(r["period_grain"], str(r["period_start_on"]), r["date_basis"]): r for r in rows if r["measure_name"] == "hcahps_overall_rating" and r["level"] == "enterprise"
+             and r["segment_type"] == "all" and r["adjustment"] == "raw"}  # fmt: skip
+    marked = [found[key] for key in (("month", "2025-11-01", "discharge"), ("quarter", "2025-10-01", "discharge"), ("rolling_4_quarters", "2025-01-01", "discharge"),
+                                     ("month", "2025-11-01", "received"), ("month", "2025-12-01", "received"))]
+    assert {(r["reason"], r["is_publishable"], r["score"] is None) for r in marked} == {("DSRS_UNWEIGHTED", False, False)}
+    free = [found[key] for key in (("month", "2025-10-01", "discharge"), ("month", "2025-12-01", "discharge"), ("month", "2025-10-01", "received"))]
+    assert {r["reason"] for r in free} == {None}
 
 
 def test_scores_of_other_instruments_stand_in_the_same_mart(scores: Warehouse) -> None:

@@ -6,7 +6,7 @@ select
     month_start_on, received_on, delivered_disposition_code, disposition_code, disposition_group, mode_code,
     language_code, sex_code, age_code, payer_code, provider_id, service_line_code, admission_source_code,
     discharge_status_code, lag_days, n_eligible_discharges,
-    is_in_official_sample, is_ineligible, is_complete, is_scored, n_completeness_answered, n_screened_out,
+    is_disproportionate, is_in_official_sample, is_ineligible, is_complete, is_scored, n_completeness_answered, n_screened_out,
     n_off_instrument, {{ exclusion_reason() }} as exclusion_reason
 from {{ ref('fct_survey_' ~ family) }}
 {{ 'union all' if not loop.last }}

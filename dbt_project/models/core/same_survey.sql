@@ -83,10 +83,15 @@ ranked_{{ family }} as (
 ){{ ',' if not loop.last }}
 {%- endfor %}
 {% for family in families %}
-select family, feed, delivery_id, row_number, min(rule) as rule, min(counted_feed) as counted_feed,
-    min(counted_delivery_id) as counted_delivery_id, min(counted_row_number) as counted_row_number
-from ranked_{{ family }} where feed <> counted_feed
-group by family, feed, delivery_id, row_number
+-- A survey can be the same by patient and by number, with two rows that count: the one of the same patient is told.
+select family, feed, delivery_id, row_number, rule, counted_feed, counted_delivery_id, counted_row_number
+from (
+    select *, row_number() over (
+        partition by feed, delivery_id, row_number order by rule desc, counted_feed, counted_delivery_id, counted_row_number
+    ) as nth
+    from ranked_{{ family }} where feed <> counted_feed
+) as {{ family }}_told
+where nth = 1
 {{ 'union all' if not loop.last }}
 {%- else %}
 select cast(null as varchar) as family, cast(null as varchar) as feed, cast(null as varchar) as delivery_id, cast(null as bigint) as row_number,

@@ -1,6 +1,7 @@
 -- Rows of every delivery by what became of them. Totals stand under rule '(all)'; rows by rule do not add up to them,
 -- a row can break two rules. Good rows of a held delivery are not accepted, they wait: outcome held.
--- rows delivered = accepted + quarantined + held is tested. Surveys that another feed delivered too are accepted and counted there.
+-- rows delivered = accepted + quarantined + held is tested. Surveys that another feed delivered too, or the
+-- patient returned twice, are accepted and counted there.
 with told as (
     select delivery_id, outcome, '(all)' as rule, '(all)' as column_name, n_rows
     from (
@@ -15,6 +16,9 @@ with told as (
     union all
     select delivery_id, 'counted_elsewhere', rule, '(row)', count(distinct row_number)
     from {{ ref('same_survey') }} group by delivery_id, rule
+    union all
+    select delivery_id, 'counted_elsewhere', rule, '(row)', count(*)
+    from {{ ref('superseded_row') }} where rule = 'DUPLICATE_RETURN' group by delivery_id, rule
 )
 
 select

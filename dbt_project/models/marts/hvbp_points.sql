@@ -16,7 +16,7 @@ select
     case when c.n_complete >= 100 then r.base_points::integer end as base_points,
     case when c.n_complete >= 100 then r.consistency_points::integer end as consistency_points,
     case when c.n_complete >= 100 then r.domain_points::integer end as domain_points,
-    case when r.performance is null then 'DIMENSION_MISSING' when c.n_complete < 100 then 'BELOW_MINIMUM' when r.base_points is null then 'OTHER_DIMENSION_MISSING' end as reason,
+    case when r.is_unweighted then 'DSRS_UNWEIGHTED' when r.performance is null then 'DIMENSION_MISSING' when c.n_complete < 100 then 'BELOW_MINIMUM' when r.base_points is null then 'OTHER_DIMENSION_MISSING' end as reason,
     case r.adjustment when 'raw' then 'verified rule on unadjusted rates' else 'verified rule on rates adjusted with delivered coefficients' end as standing
 from result as r
 inner join complete as c using (instrument_family, facility_id, period_start_on, period_end_on)

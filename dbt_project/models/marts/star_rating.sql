@@ -49,6 +49,7 @@ measured as (
         c.bounds,
         case
             when r.linear_mean is null then coalesce(r.reason, 'NO_LINEAR_MEAN')
+            when r.reason = 'DSRS_UNWEIGHTED' then r.reason
             when f.n_complete < 100 then 'BELOW_MINIMUM'
             when c.bounds is null then 'NO_CUT_POINTS'
             when c.stars <> [2, 3, 4, 5] or not (c.bounds[1] < c.bounds[2] and c.bounds[2] < c.bounds[3] and c.bounds[3] < c.bounds[4]) then 'CUT_POINTS_INVALID'
@@ -92,16 +93,16 @@ summary as (
 -- Patient-experience group score as methods.stars: each part standardised over the facilities that have it, the mean of what a
 -- facility has, standardised again. The facilities are ours, those of CMS all hospitals.
 part_place as (
-    select *, {{ standardised('star', 'instrument_family, period_start_on, part') }} as z from part
+    {{ standardised('part', 'star', ['instrument_family', 'period_start_on', 'part'], 'facility_id') }}
+),
+
+facility_mean as (
+    select instrument_family, facility_id, period_start_on, period_end_on, (sum(z::decimal(38, 18)) / count(z))::double as mean_z from part_place group by all
 ),
 
 group_score as (
-    select instrument_family, facility_id, period_start_on, period_end_on,
-        count(mean_z) over (partition by instrument_family, period_start_on) as n_facilities,
-        {{ standardised('mean_z', 'instrument_family, period_start_on') }} as score
-    from (
-        select instrument_family, facility_id, period_start_on, period_end_on, avg(z) as mean_z from part_place group by all
-    ) as facility
+    select *, count(mean_z) over (partition by instrument_family, period_start_on) as n_facilities
+    from ({{ standardised('facility_mean', 'mean_z', ['instrument_family', 'period_start_on'], 'facility_id') }}) as among_ours
 )
 
 select
@@ -121,8 +122,8 @@ select
     s.instrument_family || ':pe_group:' || s.period_start_on || ':' || s.facility_id, 'pe_group', s.instrument_family, null,
     'Patient-experience group score among our facilities', s.facility_id, s.period_start_on, s.period_end_on, null,
     s.edition, null, null, null, null, null, null,
-    s.n_complete, null, g.score,
-    case when g.score is not null then null when g.n_facilities = 1 then 'ONE_FACILITY' else coalesce(s.reason, 'MEASURE_WITHOUT_STAR') end,
-    s.adjustment, case when g.score is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[least(s.standing_rank, 2)] end
+    s.n_complete, null, g.z,
+    case when g.z is not null then null when g.n_facilities = 1 then 'ONE_FACILITY' else coalesce(s.reason, 'MEASURE_WITHOUT_STAR') end,
+    s.adjustment, case when g.z is not null then (['unverified', 'product-defined', 'corroborated', 'verified'])[least(s.standing_rank, 2)] end
 from summary as s
 inner join group_score as g using (instrument_family, facility_id, period_start_on)

@@ -1,6 +1,6 @@
 -- Every survey measure as scored: boxes, linear mean, interval, how many answered, what weighs and what is to be said of
--- it. Months for everybody; quarters and rolling four quarters also by date of receipt and per group of patients (at
--- facility and enterprise). A number with few surveys stays, with its footnote; a row without a score has its reason.
+-- it. Months, quarters and rolling four quarters for everybody, by date of receipt for facility and enterprise; quarters and
+-- longer also per group of patients there. A number with few surveys stays, with its footnote; a row without a score has its reason.
 with named as (
     select
         measure_name, any_value(instrument_family) as instrument_family, max(scale_factor) filter (statistic in ('weighted_mean', 'mean_score')) as scale_factor,
@@ -123,12 +123,29 @@ adjusted_row as (
     group by all
 ),
 
+-- Months whose sample was drawn with unequal shares per stratum: answers stand for different numbers of patients and are not
+-- weighted here (surveys.md section 7). What comes back in a month was discharged up to three months before.
+disproportionate as (
+    select distinct c.family, u.facility_id, c.month_start_on
+    from {{ ref('survey_counts') }} as c inner join {{ ref('dim_unit') }} as u using (unit_key)
+    where c.n_disproportionate > 0
+),
+
 stacked as (
     select * from raw_row
     union all
     select * from adjusted_row
     union all
     select * from published_row
+),
+
+unweighted as (
+    select distinct w.instrument_family, w.place, w.date_basis, w.period_start_on, w.period_end_on
+    from (select distinct instrument_family, coalesce(facility_id, '') as place, date_basis, period_start_on, period_end_on from stacked) as w
+    inner join (
+        select family, facility_id as place, month_start_on from disproportionate union all select family, '', month_start_on from disproportionate
+    ) as d on d.family = w.instrument_family and d.place = w.place
+        and d.month_start_on between case w.date_basis when 'received' then {{ add_months('w.period_start_on', -3) }} else w.period_start_on end and w.period_end_on
 )
 
 select
@@ -142,8 +159,8 @@ select
     s.top_box_pct, s.middle_box_pct, s.bottom_box_pct, s.linear_mean, s.linear_mean_se,
     s.n, s.n_items::integer as n_items, s.n_quarters::integer as n_quarters, s.weighted_by,
     s.adjustment_edition,
-    s.reason is null and coalesce(p.is_publishable, true) as is_publishable,
-    coalesce(s.reason, case when not p.is_publishable then 'BELOW_MINIMUM' end) as reason,
+    s.reason is null and coalesce(p.is_publishable, true) and u.place is null as is_publishable,
+    coalesce(s.reason, case when not p.is_publishable then 'BELOW_MINIMUM' when u.place is not null then 'DSRS_UNWEIGHTED' end) as reason,
     p.footnote_code,
     f.meaning as footnote,
     b.trend_break_on,
@@ -151,6 +168,9 @@ select
 from stacked as s
 left join policy as p on p.family = s.instrument_family and s.n >= p.from_n and s.n < p.below_n and s.reason is null
 left join {{ ref('footnote') }} as f on f.file_family = p.footnote_family and f.footnote_code = p.footnote_code
+left join unweighted as u
+    on u.instrument_family = s.instrument_family and u.place = coalesce(s.facility_id, '') and u.date_basis = s.date_basis
+    and u.period_start_on = s.period_start_on and u.period_end_on = s.period_end_on
 left join newest_break as b
     on b.measure_name = s.measure_name and {{ month_of_number('b.first_month') }} = s.period_start_on
     and b.n_months = case s.period_grain when 'month' then 1 when 'quarter' then 3 else 12 end

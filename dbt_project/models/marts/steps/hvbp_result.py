@@ -2,14 +2,14 @@
 
 RATES = """
     with whole as (
-        select facility_id, period_start_on, period_end_on, adjustment, measure_name, instrument_family, top_box_pct, n
+        select facility_id, period_start_on, period_end_on, adjustment, measure_name, instrument_family, top_box_pct, n, coalesce(reason, '') as reason
         from score
         where level = 'facility' and period_grain = 'rolling_4_quarters' and adjustment in ('raw', 'adjusted_published') and date_basis = 'discharge'
             and segment_type = 'all' and top_box_pct is not null
     ),
     rate as (
         select st.fiscal_year, st.dimension, s.facility_id, s.adjustment, s.period_start_on, s.period_end_on,
-            (sum(s.top_box_pct::decimal(38, 18)) / count(*))::double as rate, min(s.n) as n,
+            (sum(s.top_box_pct::decimal(38, 18)) / count(*))::double as rate, min(s.n) as n, bool_or(s.reason = 'DSRS_UNWEIGHTED') as is_unweighted,
             count(*) = any_value(len(string_split(st.measure_names, ';'))) as is_whole
         from standard as st
         inner join whole as s on list_contains(string_split(st.measure_names, ';'), s.measure_name)
@@ -23,7 +23,8 @@ RATES = """
         select fiscal_year, facility_id, adjustment, period_start_on, period_end_on from rate
     )
     select h.fiscal_year, h.facility_id, h.adjustment, h.period_start_on, h.period_end_on, st.dimension, st.floor, st.threshold, st.benchmark,
-        case when p.is_whole then p.rate end as performance, case when b.is_whole then b.rate end as baseline, p.n
+        case when p.is_whole and not p.is_unweighted then p.rate end as performance, case when b.is_whole and not b.is_unweighted then b.rate end as baseline,
+        p.n, p.is_unweighted
     from hospital as h
     inner join standard as st on st.fiscal_year = h.fiscal_year
     left join rate as p on (p.fiscal_year, p.dimension, p.facility_id, p.adjustment, p.period_start_on)
@@ -33,7 +34,7 @@ RATES = """
     order by h.fiscal_year, h.facility_id, h.adjustment, h.period_start_on, st.dimension
 """
 GIVEN = ("performance", "baseline", "floor", "threshold", "benchmark")
-KEPT = ("fiscal_year", "facility_id", "adjustment", "period_start_on", "period_end_on", "dimension", *GIVEN, "n")
+KEPT = ("fiscal_year", "facility_id", "adjustment", "period_start_on", "period_end_on", "dimension", *GIVEN, "n", "is_unweighted")
 POINTS = ("achievement", "improvement", "dimension", "base", "consistency", "domain")
 
 

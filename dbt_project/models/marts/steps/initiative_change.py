@@ -59,12 +59,12 @@ def _sides():
         here = f"filter (counts and side = '{side}')"
         parts.append(f"""count(*) {here} as n_{side}, min(period_start_on) {here} as {side}_from_on, max(period_end_on) {here} as {side}_to_on,
             sum(numerator::decimal(38, 9)) {here}::double as numerator_{side}, sum(n::decimal(38, 0)) {here}::double as denominator_{side},
-            avg(value::decimal(38, 12)) {here}::double as mean_{side}, var_samp(value) {here} as variance_{side}""")
+            avg(value::decimal(38, 12)) {here}::double as mean_{side}, list_var_samp(list(value order by period_start_on) {here}) as variance_{side}""")
     return f"""
         select subject, any_value(initiative_id) as initiative_id, any_value(series_number) as series_number,
             bool_or(is_other_definition) as is_cut,
             any_value(scale_factor) as scale_factor, any_value(is_share) as is_share, any_value(unit = 'per_1000') as is_rate, {", ".join(parts)}
-        from (select *, not is_excluded and value is not null as counts from period order by subject, period_start_on)
+        from (select *, not is_excluded and value is not null as counts from period)
         group by subject order by subject"""
 
 

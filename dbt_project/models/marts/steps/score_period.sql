@@ -1,5 +1,5 @@
 -- Scores of every survey measure per entity and period, before anything is judged: months and quarters of discharge for
--- everybody, quarters for groups of patients and by date of receipt. Per item first: a composite is the plain mean of
+-- everybody and of receipt per facility, quarters for groups of patients. Per item first: a composite is the plain mean of
 -- its items. Sums are decimals, so the order in which rows are added does not matter.
 with measure as (
     select
@@ -69,6 +69,18 @@ facility_period as (
     group by all
 ),
 
+entity_period as (
+    select f.* exclude (facility_id), e.entity_number
+    from facility_period as f
+    inner join entity as e on e.level = 'facility' and e.facility_id = f.facility_id
+    union all
+    -- A join of its own: with both levels in one condition every row would be held against every entity.
+    select f.* exclude (facility_id), e.entity_number
+    from facility_period as f
+    inner join entity as e on e.level = 'enterprise'
+    where f.segment_type <> 'provider'
+),
+
 -- One shape: entity, period. Quarters are summed from months, everybody from units.
 item_period as (
     select u.measure_number, u.item_number, e.entity_number, 'discharge' as date_basis, 'all' as segment_type, 'all' as segment_value,
@@ -87,17 +99,14 @@ item_period as (
     inner join {{ ref('dim_unit') }} as x using (unit_key)
     inner join {{ ref('kpi_entity') }} as e on e.unit_key = u.unit_key and e.level in ('facility', 'enterprise')
     union all
-    select f.measure_number, f.item_number, e.entity_number, f.date_basis, f.segment_type, f.segment_value,
-        3, f.month_number // 3 * 3, f.* exclude (measure_number, item_number, facility_id, date_basis, segment_type, segment_value, month_number)
-    from facility_period as f
-    inner join entity as e on e.level = 'facility' and e.facility_id = f.facility_id
+    select measure_number, item_number, entity_number, date_basis, segment_type, segment_value,
+        3, month_number // 3 * 3, f.* exclude (measure_number, item_number, entity_number, date_basis, segment_type, segment_value, month_number)
+    from entity_period as f
     union all
-    -- A join of its own: with both levels in one condition every row would be held against every entity.
-    select f.measure_number, f.item_number, e.entity_number, f.date_basis, f.segment_type, f.segment_value,
-        3, f.month_number // 3 * 3, f.* exclude (measure_number, item_number, facility_id, date_basis, segment_type, segment_value, month_number)
-    from facility_period as f
-    inner join entity as e on e.level = 'enterprise'
-    where f.segment_type <> 'provider'
+    select measure_number, item_number, entity_number, date_basis, segment_type, segment_value,
+        1, month_number, f.* exclude (measure_number, item_number, entity_number, date_basis, segment_type, segment_value, month_number)
+    from entity_period as f
+    where date_basis = 'received'
 ),
 
 summed as (
