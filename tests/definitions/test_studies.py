@@ -13,7 +13,9 @@ from orchestration.definitions_data.studies import load_studies
 
 
 def test_the_shipped_study_makes_adjusted_measures_with_their_kpis(project: Path, measures) -> None:
-    (study,) = load_studies(project, measures).values()
+    studies = load_studies(project, measures)
+    assert set(studies) == {"cgcahps_group", "hcahps_group"} and "provider" in studies["cgcahps_group"].settings
+    study = studies["hcahps_group"]
     assert len(study.measures) == 7 * 2
     more, kpis = load(project)
     adjusted = {kpi.kpi_id for kpi in kpis.values() if more[kpi.measure_id].source == "adjusted"}

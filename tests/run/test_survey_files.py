@@ -75,6 +75,8 @@ def test_comments_are_restricted(build, home):
     found = build.execute("select feed, count(*), min(n_characters) > 0, count(label_model) from restricted.survey_comment group by 1 order by 1").fetchall()
     assert found == [("online_reviews", 3, True, 3), ("press_ganey_xml", 2, True, 2), ("qualtrics_experience", 1, True, 0),
                      ("realtime_feedback", 1, True, 1), ("surveymonkey_feedback", 1, True, 0)]
+    languages = build.execute("select feed, language_code, count(*) from restricted.survey_comment where language_code is not null group by 1, 2 order by 1, 2").fetchall()
+    assert ("online_reviews", "en", 3) in languages
     words = [row[0].encode() for row in build.execute("select text from restricted.survey_comment").fetchall()]
     published = [path for path in (home / "published").rglob("*") if path.is_file()]
     assert published and not [path for path in published for word in words if len(word) > 12 and word in path.read_bytes()]

@@ -85,6 +85,52 @@ def test_a_study_gives_what_the_program_prints(shared) -> None:
         assert sum(bool(row["reason_code"]) for row in rows if row["row_kind"] == "entity") == 1  # the plan with one row
 
 
+def test_clinicians_are_adjusted_like_facilities(scores: Warehouse) -> None:
+    """Study cgcahps_group: the mart at level provider holds what the function gives, and survey_score has the rows."""
+    surveys = scores.rows("select * from core.fct_survey_cgcahps where is_scored and provider_id is not null and discharge_on between '2025-01-01' and '2025-12-31'")
+    adjusters = [Adjuster(name, name, 1, highest) for name, highest in (("cg_age", 7), ("cg_education", 6), ("cg_overall_health", 5), ("cg_mental_health", 5))]
+    items = ["cg_staff_courteous", "cg_staff_helpful"]
+    table = {item: np.array([POINTS.get(s[item], math.nan) for s in surveys]) for item in items} | {"entity": np.array([s["provider_id"] for s in surveys], dtype=object)}
+    table |= {a.name: np.array([float(s[a.name] or math.nan) for s in surveys]) for a in adjusters}
+    scale = Scale((0.0, 100 / 3, 200 / 3, 100.0), ((0.0, 100 / 3), (200 / 3,), (100.0,)))
+    result = case_mix(table, items=items, entity="entity", scale=scale, adjusters=adjusters)
+    rows = {row["provider_id"]: row for row in scores.rows("select * from marts.case_mix where measure_name = 'cg_office_staff' and level = 'provider' and row_kind = 'entity' "
+                                                           "and score = 'linear_mean'")}  # fmt: skip
+    assert set(rows) == {"dr1", "dr2", "dr3", "dr4"} and {row["facility_id"] for row in rows.values()} == {"F1", "F2"}
+    for provider, row in rows.items():
+        wanted = result.entity(provider)
+        assert [row[name] for name in ("adjusted", "delta", "se", "star", "n_usable")] == pytest.approx([wanted[name] for name in ("adjusted", "delta", "se", "star", "n_usable")], abs=1e-9)
+        assert abs(row["adjusted"] - row["unadjusted"]) > 1e-6
+        score = scores.row("select linear_mean, n from marts.survey_score where adjustment = 'adjusted_internal' and level = 'provider' and measure_name = 'cg_office_staff' "
+                           f"and provider_id = '{provider}'")  # fmt: skip
+        assert (score["linear_mean"], score["n"]) == (pytest.approx(row["adjusted"]), 24)
+    raw = scores.rows("select provider_id, linear_mean from marts.survey_score where adjustment = 'raw' and level = 'provider' and measure_name = 'cg_office_staff' "
+                      "and period_grain = 'rolling_4_quarters' and period_start_on = '2025-01-01'")  # fmt: skip
+    assert {row["provider_id"] for row in raw} == set(rows)
+
+
+def test_a_study_takes_the_weight_of_items(shared) -> None:
+    """K = 20 through a study is K = 20 of the function, and not K = 1; a scale that runs downwards enters through its points."""
+    given = [row for row in _csv(shared, "test_input") if row["PLANID"].strip()]
+    labels, items = sorted({row["PLANID"] for row in given}), ["Q06", "Q10", "Q22", "Q23"]
+    table = {name: np.array([float(row[name] or math.nan) for row in given]) for name in (*items, "Q40")}
+    for n, item in enumerate(items):  # so few answers that K matters
+        table[item] = np.where(np.arange(len(given)) % (20 * n + 1) == 0, table[item], math.nan)
+    table["entity"] = np.array([labels.index(row["PLANID"]) for row in given])
+    points = [1, 2, 3]
+    found = {}
+    for k, turned in ((1, False), (20, False), (20, True)):
+        answers = table | ({"Q06": 4 - table["Q06"]} if turned else {})
+        study = {"measures": [{"name": "need", "items": items, "points": points, "boxes": [[1], [2], [3]]}], "adjusters": [{"name": "Q40", "lowest": 1, "highest": 7}], "k": k}
+        rows = run_study(answers, study)
+        mine = {e: a for kind, e, a in zip(rows["row_kind"], rows["entity"], rows["adjusted"], strict=True) if kind == "entity" and a is not None}
+        theirs = case_mix(table, items=items, entity="entity", scale=Scale((1, 2, 3), ((1,), (2,), (3,))), adjusters=[Adjuster("Q40", "Q40", 1, 7)], k=k, reverse=["Q06"] if turned else [])
+        assert mine == pytest.approx(dict(zip(theirs["entities"]["entity"], theirs["entities"]["adjusted"], strict=True)), abs=1e-9)
+        found[k, turned] = mine
+    assert max(abs(found[1, False][e] - found[20, False][e]) for e in found[1, False]) > 0.001
+    assert max(abs(found[20, True][e] - found[20, False][e]) for e in found[20, True]) > 0.01
+
+
 def _csv(shared: Path, name: str) -> list[dict[str, str]]:
     with (shared / "oracles" / "case_mix_ahrq" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as handle:
         return list(csv.DictReader(handle))
