@@ -59,8 +59,8 @@ from (
             select s.*, {% for item in items %}{{ ' + ' if not loop.first }}case when s.{{ item.item_code }} >= 0 then 1 else 0 end{% endfor %} as n_answered
             from {{ ref('stg_' ~ feed) }} as s
             inner join (
-                select {{ hash(same) }} as key_hash from {{ ref('stg_' ~ feed) }} as s where s.patient_id is not null group by 1 having count(*) > 1
-            ) as twice on twice.key_hash = {{ hash(same) }}
+                select {{ hash(same[3:]) }} as key_hash from {{ ref('stg_' ~ feed) }} as s where s.patient_id is not null group by 1 having count(*) > 1
+            ) as twice on twice.key_hash = {{ hash(same[3:]) }}
         ) as s
         inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = s.delivery_id
         left join {{ superseded }} as x on x.feed = '{{ feed }}' and x.delivery_id = s.delivery_id and x.row_number = s.row_number
