@@ -15,7 +15,7 @@ Kind = Literal["new_signal", "target_missed_twice", "grievance_overdue", "feed_l
 
 
 class AlertSettings(Strict):
-    """urls: receivers as Apprise writes them (mailto://, msteams://, slack://, json:// ...); PXW_ALERT_URLS, blank separated, wins.
+    """urls: receivers as Apprise writes them (mailto://, workflows:// for Teams, slack://, json:// ...); PXW_ALERT_URLS, blank separated, wins.
 
     kinds: which alerts are sent; absent: all. only_concerns: leave out signals that are improvements.
     """

@@ -87,7 +87,7 @@ def send_new(ledger: Ledger, settings: AlertSettings, alerts: list[dict[str, Any
         is_sent = notify(receiver, *message(new))
         if is_sent:
             ledger.append("alert_sent", receiver=receiver.name, alert_ids=[one["alert_id"] for one in new])
-        outcomes.append((receiver, f"{len(new)} sent" if is_sent else f"could not be reached; {len(new)} wait for the next run"))
+        outcomes.append((receiver, f"{len(new)} sent" if is_sent else f"{why_not(receiver)}; {len(new)} wait for the next run"))
     return outcomes
 
 
@@ -97,6 +97,14 @@ def message(alerts: list[dict[str, Any]]) -> tuple[str, str]:
     if len(alerts) > _SHOWN:
         lines.append(f"... and {len(alerts) - _SHOWN} more: pxw alerts, or the mart alert")
     return f"Patient Experience Warehouse: {len(alerts)} new alert{'s' * (len(alerts) > 1)}", "\n".join(lines)
+
+
+def why_not(receiver: Receiver) -> str:
+    """What to say of a receiver that did not take a message: a URL that nobody can read is not a place that is away."""
+    import apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    return "could not be reached" if apprise.Apprise.instantiate(receiver.url) else "its URL is of no known kind, or incomplete"
 
 
 def notify(receiver: Receiver, title: str, body: str) -> bool:

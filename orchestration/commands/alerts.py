@@ -123,11 +123,11 @@ def _counted(kind: str, n: int) -> str:
 
 def _test(receivers: list) -> int:
     """0 when every receiver took the test message."""
-    from orchestration.alerts import notify
+    from orchestration.alerts import notify, why_not
 
     if not receivers:
         raise click.ClickException("no receivers: name them under 'alerts: urls:' in config/settings.yml or in PXW_ALERT_URLS")
     reached = [(one, notify(one, "Patient Experience Warehouse: test", "Alerts will arrive here.")) for one in receivers]
     for one, is_reached in reached:
-        click.echo(f"{one.name}: {'reached' if is_reached else 'could not be reached'}")
+        click.echo(f"{one.name}: {'reached' if is_reached else why_not(one)}")
     return 0 if all(is_reached for _, is_reached in reached) else 1

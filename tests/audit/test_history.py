@@ -258,6 +258,18 @@ def test_the_files_of_history_stand_in_the_ledger_by_hash(world: World):
     assert json.loads((history_folder(world.home) / entry["context"]["file"]).read_text())["deliveries"]["feb"]["feed"] == "complaints"
 
 
+def test_no_publication_takes_anything_away_that_was_kept(world: World):
+    kept_before = {path: path.read_bytes() for path in world.home.ledger.rglob("*") if path.is_file() and path.name != "head"}
+    for encounters in (1100, 1200, 1300, 1400, 1500, 1600):
+        world.encounters = encounters
+        world.publish()
+    assert kept_before and len(publications(world.home)) == 7
+    for path, content in kept_before.items():
+        now = path.read_bytes()
+        assert now.startswith(content) if path.suffix == ".jsonl" else now == content, path
+    assert all((history_folder(world.home) / one["context"]["file"]).exists() for one in publications(world.home))
+
+
 def pxw(world: World, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
     monkeypatch.setenv("PXW_HOME", str(world.home.root))
     return CliRunner().invoke(main, ["restatements", *words])

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from lxml import html
+from scipy import stats
 
 from ingestion.kinds import KINDS
 from orchestration import chart_picture
@@ -46,7 +47,7 @@ def kpis() -> dict[str, tuple]:
     found: dict[str, tuple] = {}
     for screen in ("true", "false"):
         for theirs, ours in (("p", "p"), ("pp", "p_prime")):
-            found[f"q_{theirs}_{screen}"] = (ours, f"screen_mr: {screen}", 0.4, "share_increase")
+            found[f"q_{theirs}_{screen}"] = (ours, f"screen_mr: {screen}, funnel: exact", 0.4, "share_increase")
     for target in (1.5, 4.0, 9.0):
         found[f"nhs_increase_{target:g}".replace(".", "_")] = ("xmr", "rules: nhs", target / 10, "share_increase")
     found["nhs_increase_unscreened"] = ("xmr", "screen_mr: false", 0.4, "share_increase")
@@ -270,6 +271,32 @@ def test_funnels_agree_with_r(tmp_path: Path, shared: Path) -> None:
         assert dispersed["tau2"] == pytest.approx(float(summary["tau2"]), rel=1e-9)
         is_high, is_low = plain["value"] > plain["ucl95"], plain["value"] < plain["lcl95"]
         assert (plain["flag"] == "none", plain["is_better"]) == (not (is_high or is_low), None if not (is_high or is_low) else is_low)
+
+
+def interpolated(tail: float, centre: float, n: int) -> float:
+    """The reference's limit, from probabilities: r - 1 + how far into r the tail lies."""
+    r = int(stats.binom.ppf(tail, n, centre))
+    return (r - (stats.binom.cdf(r, n, centre) - tail) / stats.binom.pmf(r, n, centre)) / n
+
+
+def test_exact_funnels_of_shares_compare_within_each_period(charts: Warehouse) -> None:
+    rows = charts.rows("select f.*, v.numerator, v.denominator from marts.kpi_funnel as f inner join marts.kpi_value as v using (kpi_key) "
+                       "where f.kpi_id = 'q_p_true' and f.level = 'facility' and f.period_grain = 'month' order by kpi_key")
+    periods = {row["period_start_on"] for row in rows}
+    assert len(periods) == 12 and {row["limits_used"] for row in rows} == {"exact"} and len(rows) == 48
+    for period in periods:
+        group = [row for row in rows if row["period_start_on"] == period]
+        centre = sum(row["numerator"] for row in group) / sum(row["denominator"] for row in group)
+        assert {row["n_units"] for row in group} == {4} and len({(row["phi"], row["tau2"]) for row in group}) == 1
+        for row in group:
+            assert row["centre"] == pytest.approx(100 * centre, rel=1e-12)
+            for name, tail in (("lcl998", 0.001), ("lcl95", 0.025), ("ucl95", 0.975), ("ucl998", 0.999)):
+                wanted = 100 * interpolated(tail, centre, int(row["denominator"]))
+                assert row[f"exact_{name}"] == pytest.approx(wanted, rel=1e-9) and row[name] == min(max(row[f"exact_{name}"], 0.0), 100.0)
+            above, below = ([row["value"] > row[f"ucl{q}"] for q in ("95", "998")], [row["value"] < row[f"lcl{q}"] for q in ("95", "998")])
+            band = "above_998" if above[1] else "below_998" if below[1] else "above_95" if above[0] else "below_95" if below[0] else "within"
+            assert row["band"] == band and row["is_better"] == (None if band == "within" else band.startswith("above"))
+    assert len({row["centre"] for row in rows}) > 6 and {"within"} < {row["band"] for row in rows}
 
 
 def drawn(charts: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from orchestration.alert_rows import COLUMNS, published_alerts
 from orchestration.alert_settings import Kind
 from orchestration.cli import main
 from orchestration.commands.alerts import _WORDS
+from orchestration.settings import load_settings
 
 
 def alert(number: int, kind: str = "new_signal", is_concern: bool = True) -> dict:
@@ -144,7 +145,8 @@ def test_a_receiver_that_is_away_gets_it_later_and_the_other_not_again(home: Hom
 def test_nothing_about_alerts_ends_a_run(home: Home) -> None:
     configure(home, "nonsense://x", "json://127.0.0.1:1/never")
     publish(home, [alert(1)])
-    assert [line.split(": ")[-1] for line in run(home)[1:]] == ["could not be reached; 1 wait for the next run"] * 2
+    assert [line.split(": ")[-1] for line in run(home)[1:]] == [
+        "its URL is of no known kind, or incomplete; 1 wait for the next run", "could not be reached; 1 wait for the next run"]
     (home.config / "settings.yml").write_text("alerts: {url: [x]}\n")
     assert run(home) == ["alerts were not sent (DefinitionError); pxw alerts shows them"]
     (home.config / "settings.yml").unlink()
@@ -191,6 +193,20 @@ def test_feeds_are_late_by_the_clock_even_when_everything_stopped(home: Home, we
     assert len(got) == 1 and "- Feed visits is late: the next delivery was due on 2026-03-02 (since 2026-03-11)" in got[0]["message"]
     (home.published / "manifest.json").write_text('{"as_of": "2026-03-15"}')      # a publication of a day knows that day
     assert [one["feed"] for one in published_alerts(home)] == [None, "visits"]
+
+
+def test_the_channels_of_the_settings_are_known_to_the_library_and_their_tokens_stay_secret(home: Home, monkeypatch) -> None:
+    """Nothing is sent here: a URL that the library cannot read would never reach anyone."""
+    secrets = ("s" * 40, "c" * 24, "password", "quality")
+    urls = [f"workflows://teams.example.org/flow/{secrets[0]}", f"slack://{'T' + 'A' * 8}/{'B' + 'A' * 8}/{secrets[1]}/#quality", "mailto://user:password@example.org?to=quality@example.org"]
+    configure(home, *urls)
+    found = alerts.receivers(load_settings(home).alerts)
+    assert [one.url for one in found] == urls and [one.name.partition(":")[0] for one in found] == ["workflows", "slack", "mailto"]
+    for one in found:
+        assert alerts.why_not(one) == "could not be reached" and not [secret for secret in secrets if secret in one.name]
+    configure(home, "nochannel://token-of-somebody")
+    told = CliRunner().invoke(main, ["alerts", "--test"])
+    assert told.exit_code == 1 and "its URL is of no known kind, or incomplete" in told.output and "token-of" not in told.output
 
 
 def test_the_settings_choose_kinds(home: Home, web) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import duckdb
 import pytest
 
 from orchestration import pipeline
+from orchestration.audit.openlineage import events_path
 from orchestration.instance import open_instance
 from tests.orchestration.conftest import BAD_ROW, FEED, HEAD, ROWS, TOTAL, Small, make_small
 
@@ -59,6 +62,8 @@ def test_first_run_publishes_and_every_asset_is_in_the_instance(ran: Small) -> N
     raw = done[("raw", FEED)].metadata
     assert (raw["dagster/row_count"].value, raw["n_quarantined"].value, raw["n_accepted"].value) == (9, 1, 1)
     assert done[("core", "encounters")].metadata["dagster/row_count"].value == 9
+    page, _, anchor = done[("marts", "encounters_by_month")].metadata["lineage"].value.partition("#")
+    assert anchor == "marts.encounters_by_month" and f'id="{anchor}"' in Path(unquote(urlsplit(page).path)).read_text()
     [record] = [r for r in _run_records(ran) if r.dagster_run.run_id == outcome.dagster_run_id]
     assert record.dagster_run.status == dg.DagsterRunStatus.SUCCESS and record.dagster_run.job_name == "warehouse"
 
@@ -122,6 +127,8 @@ def test_failing_test_fails_the_run_and_publishes_nothing(ran: Small) -> None:
     assert "totals_agree" in sentence and "nothing is published" in sentence and "Traceback" not in sentence
     assert ran.published_bytes() == before and ran.home.build_file.read_bytes() == built
     assert not set(_materialised(ran, outcome.dagster_run_id)) & (MODELS | {("published", "px")})
+    told = [json.loads(line) for line in events_path(ran.home).read_text().splitlines()]
+    assert [event["eventType"] for event in told if event["run"]["runId"] == outcome.dagster_run_id] == ["START", "FAIL"]
     failed = _checks(ran, outcome.dagster_run_id)[("marts/encounters_by_month", "totals_agree")]
     assert not failed.passed and failed.severity == dg.AssetCheckSeverity.ERROR
     assert failed.metadata["dagster_dbt/failed_row_count"].value == 1 and "core.n" in failed.metadata["query"].value
