@@ -34,22 +34,19 @@ class Lineage:
     parents: dict[Column, list[Column]] = field(default_factory=dict)
     described: dict[Column, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)  # dataset -> description
+    _ends: dict[Column, frozenset[Column]] = field(default_factory=dict, repr=False, compare=False)
 
     def roots(self, column: Column) -> list[Column]:
-        """Where the walk back from a column ends, in order; what is no root is a missing edge."""
-        seen: set[Column] = set()
-        ends: set[Column] = set()
-        queue = [column]
-        while queue:
-            one = queue.pop()
-            if one in seen:
-                continue
-            seen.add(one)
-            above = self.parents.get(one, [])
-            queue += above
-            if not above:
-                ends.add(one)
-        return sorted(ends)
+        """Where the walk back from a column ends, in order; what is no root is a missing edge. The graph must be whole by then."""
+        return sorted(self._ends_of(column))
+
+    def _ends_of(self, column: Column) -> frozenset[Column]:
+        """Each column is looked at once: columns of marts share nearly all that lies above them."""
+        if column not in self._ends:
+            self._ends[column] = frozenset()  # a column that leads back to itself adds nothing
+            above = self.parents.get(column, [])
+            self._ends[column] = frozenset().union(*map(self._ends_of, above)) if above else frozenset([column])
+        return self._ends[column]
 
     def missing(self, column: Column) -> list[Column]:
         """Ends of the walk that are neither a vendor's header nor a definition."""
