@@ -7,6 +7,7 @@ Does not belong here: building (dbt_run.py), publishing (publish.py).
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from ingestion.home import Home, replacing
 from ingestion.sql import literal
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from orchestration.build_input import BuildPlan
 
 
@@ -47,6 +50,20 @@ def _kept_facts(home: Home) -> dict[str, Any]:
         return json.loads((home.build / "plan.json").read_text())
     except FileNotFoundError:
         raise NothingBuilt(f"no finished build in {home.build}; run the whole warehouse first") from None
+
+
+def connect_to_build(home: Home) -> DuckDBPyConnection:
+    """An empty database in memory with the build file attached as `build`, read only; times in UTC.
+
+    Under the limit a build has (profiles.yml): without one DuckDB takes up to 80 % of the machine, and publishing
+    10 million surveys was the 7.1 GB peak of the whole run. What does not fit is spilled beside the build file.
+    """
+    import duckdb
+
+    con = duckdb.connect(config={"memory_limit": os.environ.get("PXW_MEMORY_LIMIT", "4GB"), "temp_directory": str(home.build / "spill")})
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(f"attach {literal(str(home.build_file))} as build (read_only)")
+    return con
 
 
 def row_counts(home: Home) -> dict[str, int]:

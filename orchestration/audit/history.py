@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.home import Home, replacing
 from ingestion.ledger import Ledger
 from ingestion.sql import identifier, literal
+from orchestration.built import connect_to_build
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -58,15 +59,11 @@ def record(home: Home, plan: BuildPlan, fresh: Path, published_at: str, *, hides
 
     With `hides_small_cells` the two marts show no number of an earlier publication: that one may have shown what is hidden now.
     """
-    import duckdb
-
     from orchestration.audit.causes import explain_changes
     from orchestration.audit.kept import keep_context, keep_evidence
 
     earlier = publications(home)
-    with duckdb.connect() as con:
-        con.execute("set TimeZone = 'UTC'")
-        con.execute(f"attach {literal(str(home.build_file))} as build (read_only)")
+    with connect_to_build(home) as con:
         con.execute(f"attach {literal(str(fresh / 'px.duckdb'))} as px")
         if not _has_kpis(con):
             return Recorded({}, {})
@@ -122,15 +119,13 @@ def _compare(con: DuckDBPyConnection) -> dict[str, int]:
                          *(f"v.{name} is not distinct from k.{name}" for name in TRACKED if name not in doubles)])
     before = ", ".join(f"k.{name} as {name}_before" for name in TRACKED)
     con.execute(
-        f"create temp table difference as select case when k.kpi_key is null then 'added' when v.kpi_key is null then 'removed' else 'changed' end as change, "
+        f"create temp table difference as select *, case when change = 'added' then null when is_publishable_before then "
+        "case when coalesce(is_publishable, false) then 'restated' else 'withdrawn' end "
+        "when is_publishable then 'completed' else 'provisional' end as change_kind, null::varchar as cause, null::varchar as cause_detail from ("
+        f"select case when k.kpi_key is null then 'added' when v.kpi_key is null then 'removed' else 'changed' end as change, "
         f"coalesce(v.kpi_key, k.kpi_key) as kpi_key, {', '.join(f'v.{name}' for name in TRACKED)}, {before} "
         f"from px.marts.kpi_value as v full join known as k on k.kpi_key = v.kpi_key "
-        f"where k.kpi_key is null or v.kpi_key is null or not ({same})")
-    for column in ("change_kind", "cause", "cause_detail"):
-        con.execute(f"alter table difference add column {column} varchar")
-    con.execute("update difference set change_kind = case when change = 'added' then null when is_publishable_before then "
-                "case when coalesce(is_publishable, false) then 'restated' else 'withdrawn' end "
-                "when is_publishable then 'completed' else 'provisional' end")
+        f"where k.kpi_key is null or v.kpi_key is null or not ({same}))")
     counted = dict(con.execute("select change, count(*) from difference group by 1").fetchall())
     return {name: counted.get(name, 0) for name in ("added", "changed", "removed")}
 
@@ -186,9 +181,8 @@ def _fill(con: DuckDBPyConnection, home: Home, entries: list[dict[str, Any]], ma
 
 def _publish(con: DuckDBPyConnection, name: str, parquet: Path, order: str) -> dict[str, Any]:
     table = f"px.marts.{identifier(name)}"
-    con.execute(f"insert into {table} by name select * from {name} order by {order}").fetchall()
+    n_rows = con.execute(f"insert into {table} by name select * from {name} order by {order}").fetchone()[0]
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
-    n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
     with parquet.open("rb") as handle:
         return {"n_rows": n_rows, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
 
