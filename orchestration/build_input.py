@@ -125,7 +125,10 @@ def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) ->
     os.link(shape, folder / "_empty.parquet")
     if any(spec.privacy == "free_text" for spec in feed.columns.values()):
         private.mkdir(parents=True)
-        empty_text(private / "_empty.parquet")
+        if (written := next(private.parent.glob("*/_empty.parquet"), None)) is not None:
+            os.link(written, private / "_empty.parquet")
+        else:
+            empty_text(private / "_empty.parquet")
     for delivery in accepted:
         os.link(raw_path(home, feed, delivery), folder / f"{delivery.delivery_id}.parquet")
         text = raw_path(home, feed, delivery, is_restricted=True)

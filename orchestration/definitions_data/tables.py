@@ -68,8 +68,7 @@ def write(project_dir: Path, out_dir: Path, extra_dirs: Iterable[Path] = ()) -> 
     project_dir holds measures/, kpis/ and seeds/; each of extra_dirs holds measures/, kpis/ or both.
     The same definitions give the same bytes. Raises DefinitionError and then writes nothing.
     """
-    measures, kpis = load(project_dir, extra_dirs)
-    studies = load_studies(project_dir, measures, extra_dirs)
+    measures, kpis, studies = _load(project_dir, list(extra_dirs))
     rows = {table: list(_rows(table, measures.values(), kpis.values(), studies.values())) for table in TABLES}
     out_dir.mkdir(parents=True, exist_ok=True)
     _write_parquet(rows, out_dir)
@@ -78,11 +77,16 @@ def write(project_dir: Path, out_dir: Path, extra_dirs: Iterable[Path] = ()) -> 
 
 def load(project_dir: Path, extra_dirs: Iterable[Path] = ()) -> tuple[dict[str, Measure], dict[str, Kpi]]:
     """All measures, with those that studies adjust, and KPIs of a project and of the user's own directories, checked."""
-    extra = list(extra_dirs)
+    measures, kpis, _ = _load(project_dir, list(extra_dirs))
+    return measures, kpis
+
+
+def _load(project_dir: Path, extra: list[Path]) -> tuple[dict[str, Measure], dict[str, Kpi], dict[str, Study]]:
     measures = load_measures(project_dir / "measures", project_dir / "seeds", _below(extra, "measures"))
-    for study in load_studies(project_dir, measures, extra).values():
+    studies = load_studies(project_dir, measures, extra)
+    for study in studies.values():
         measures |= {measure.measure_id: measure for measure in study.measures}
-    return measures, load_kpis(project_dir / "kpis", measures, _below(extra, "kpis"))
+    return measures, load_kpis(project_dir / "kpis", measures, _below(extra, "kpis")), studies
 
 
 def fingerprint(project_dir: Path, extra_dirs: Iterable[Path] = ()) -> str:
