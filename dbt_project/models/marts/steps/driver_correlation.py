@@ -74,8 +74,9 @@ def _of_family(session, units, delivery, schema, family, wanted):       # noqa: 
         for key in ((None, None), (facility, None), (facility, line)):
             groups[key] = groups[key] + one if key in groups else one
     days = found["discharge_on"].astype("datetime64[D]")
+    from_on, to_on = days.min().item(), days.max().item()
     names = list(wanted)
-    return [(family, names[outcome], names[driver], *key, days.min().item(), days.max().item(), *numbers)
+    return [(family, names[outcome], names[driver], *key, from_on, to_on, *numbers)
             for key, total in groups.items() for outcome in outcomes
             for driver, *numbers in _pairs(np, total, whole, outcome, [i for i in range(len(names)) if i not in outcomes])]
 
