@@ -33,16 +33,20 @@ all_cases as (
 
 label as (
     select scheme_id, level, min(label) as label from ({{ scheme_levels() }}) as levels where dimension = 'severity' group by all
+),
+
+compared as (
+    select t.*, l.label as severity_label, a.n_valid, (sum(t.n_cases) over whole)::bigint as n_levelled
+    from total as t
+    inner join all_cases as a using (window_number)
+    left join label as l on l.scheme_id = t.scheme_id and l.level = t.severity_level
+    window whole as (partition by t.window_number, t.basis, t.scheme_id)
 )
 
 select
     {{ entity_period_columns('p') }},
-    t.basis, t.scheme_id, t.severity_level, l.label as severity_label, t.n_cases,
-    (sum(t.n_cases) over whole)::bigint as n_levelled,
-    {{ percent('t.n_cases', 'sum(t.n_cases) over whole') }} as levelled_pct,
-    (a.n_valid - sum(t.n_cases) over whole)::bigint as n_without_level
-from total as t
-inner join all_cases as a using (entity_number, period_grain, end_month)
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
-left join label as l on l.scheme_id = t.scheme_id and l.level = t.severity_level
-window whole as (partition by t.entity_number, t.period_grain, t.end_month, t.basis, t.scheme_id)
+    t.basis, t.scheme_id, t.severity_level, t.severity_label, t.n_cases, t.n_levelled,
+    {{ percent('t.n_cases', 't.n_levelled') }} as levelled_pct,
+    t.n_valid - t.n_levelled as n_without_level
+from compared as t
+inner join {{ entity_periods('total') }} as p using (window_number)

@@ -20,4 +20,4 @@ select
     {{ entity_period_columns('p') }},
     t.scheme_id, t.category_code, t.subcategory, t.severity_level, t.n_issues
 from total as t
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
+inner join {{ entity_periods('total') }} as p using (window_number)

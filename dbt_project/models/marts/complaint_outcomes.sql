@@ -56,13 +56,14 @@ total as (
 ),
 
 person_month as (
-    select e.entity_number, {{ month_number('k.month_start_on') }} as month_number, k.complainant_id, count(*) as n
-    from kept as k inner join {{ ref('kpi_entity') }} as e using (unit_key)
+    select e.twin_number, {{ month_number('k.month_start_on') }} as month_number, k.complainant_id, count(*) as n
+    from kept as k
+    inner join {{ ref('kpi_entity') }} as e on e.unit_key = k.unit_key and e.entity_number = e.twin_number
     where k.complainant_id is not null group by all
 ),
 
 person_year as (
-    select m.entity_number, w.end_month, m.complainant_id, sum(m.n) as n
+    select {{ window_number('m.twin_number', 'w.end_month', 12) }} as window_number, m.complainant_id, sum(m.n) as n
     from person_month as m
     cross join {{ complaint_as_of() }} as o
     cross join lateral (select unnest(range(m.month_number, least(m.month_number + 11, o.as_of_month) + 1)) as end_month) as w
@@ -70,8 +71,7 @@ person_year as (
 ),
 
 repeated as (
-    select entity_number, 'rolling_12_months' as period_grain, end_month,
-        count(*) as n_complainants, count(*) filter (n > 1) as n_repeat_complainants
+    select window_number, count(*) as n_complainants, count(*) filter (n > 1) as n_repeat_complainants
     from person_year group by all
 )
 
@@ -98,6 +98,5 @@ select
     case when t.n_cases = 0 then 'NO_CASES'
         when t.n_upheld + t.n_partly_upheld + t.n_not_upheld = 0 then 'NO_OUTCOMES' end as reason
 from total as t
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
-left join repeated as r
-    on r.entity_number = t.entity_number and r.period_grain = t.period_grain and r.end_month = t.end_month
+inner join {{ entity_periods('total') }} as p using (window_number)
+left join repeated as r on r.window_number = t.window_number

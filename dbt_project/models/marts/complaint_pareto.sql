@@ -55,22 +55,27 @@ label as (
 labelled as (
     select scheme_id, scheme_version, category_code, arg_min(category_label, (is_shipped, category_label)) as category_label
     from label group by all
+),
+
+compared as (
+    select
+        t.*,
+        a.n_valid as n_all_cases,
+        case t.category_code when 'unmapped' then 'Not mapped to the scheme' else coalesce(l.category_label, t.category_code) end as category_label,
+        (rank() over (so_far order by t.n_cases desc))::integer as category_rank,
+        sum(t.n_cases) over (so_far order by t.n_cases desc, t.category_code) as n_so_far,
+        sum(t.n_cases) over so_far as n_together
+    from total as t
+    inner join all_cases as a using (window_number)
+    left join labelled as l
+        on l.scheme_id = t.scheme_id and l.category_code = t.category_code and coalesce(l.scheme_version, '1') = t.scheme_version
+    window so_far as (partition by t.window_number, t.basis, t.scheme_id, t.scheme_version)
 )
 
 select
     {{ entity_period_columns('p') }},
-    t.basis, t.scheme_id, t.scheme_version, t.category_code,
-    case t.category_code when 'unmapped' then 'Not mapped to the scheme' else coalesce(l.category_label, t.category_code) end as category_label,
-    (rank() over (
-        partition by t.entity_number, t.period_grain, t.end_month, t.basis, t.scheme_id, t.scheme_version order by t.n_cases desc
-    ))::integer as category_rank,
-    t.n_cases,
-    a.n_valid as n_all_cases,
-    {{ percent('t.n_cases', 'a.n_valid') }} as cases_pct,
-    {{ percent('sum(t.n_cases) over (so_far order by t.n_cases desc, t.category_code)', 'sum(t.n_cases) over so_far') }} as cumulative_pct
-from total as t
-inner join all_cases as a using (entity_number, period_grain, end_month)
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
-left join labelled as l
-    on l.scheme_id = t.scheme_id and l.category_code = t.category_code and coalesce(l.scheme_version, '1') = t.scheme_version
-window so_far as (partition by t.entity_number, t.period_grain, t.end_month, t.basis, t.scheme_id, t.scheme_version)
+    t.basis, t.scheme_id, t.scheme_version, t.category_code, t.category_label, t.category_rank, t.n_cases, t.n_all_cases,
+    {{ percent('t.n_cases', 't.n_all_cases') }} as cases_pct,
+    {{ percent('t.n_so_far', 't.n_together') }} as cumulative_pct
+from compared as t
+inner join {{ entity_periods('total') }} as p using (window_number)

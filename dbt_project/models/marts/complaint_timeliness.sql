@@ -36,19 +36,19 @@ ranked as (
         sum(n_done) over (one_series order by n_days) as done_so_far,
         sum(n_all) over one_series - sum(n_all) over (one_series order by n_days) + n_all as at_risk
     from by_day
-    window one_series as (partition by entity_number, period_grain, end_month, series)
+    window one_series as (partition by window_number, series)
 ),
 
 survived as (
     select *, product(1 - n_done::double / at_risk) over (
-        partition by entity_number, period_grain, end_month, series order by n_days
+        partition by window_number, series order by n_days
     ) as survival
     from ranked
 ),
 
 quantile as (
     select
-        entity_number, period_grain, end_month, series,
+        window_number, series,
         sum(n_done * n_days)::double / nullif(any_value(total_done), 0) as mean_days,
         {%- for name, p in [('median', '0.5'), ('p90', '0.9')] %}
         {%- set at = p ~ '::double * (total_done - 1)' %}
@@ -104,11 +104,9 @@ select
         when t.n_not_reported > 0 then 'NOT_REPORTED' else 'NOTHING_DECIDED' end as reason,
     o.as_of_on
 from total as t
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
+inner join {{ entity_periods('total') }} as p using (window_number)
 left join quantile as c
-    on c.entity_number = t.entity_number and c.period_grain = t.period_grain and c.end_month = t.end_month
-    and c.series = {{ series_of | format('t.step_code') }}
+    on c.window_number = t.window_number and c.series = {{ series_of | format('t.step_code') }}
 left join quantile as b
-    on b.entity_number = t.entity_number and b.period_grain = t.period_grain and b.end_month = t.end_month
-    and b.series = {{ series_of | format('t.step_code') }} + 1
+    on b.window_number = t.window_number and b.series = {{ series_of | format('t.step_code') }} + 1
 cross join {{ complaint_as_of() }} as o

@@ -89,5 +89,5 @@ select
     end as reason,
     o.as_of_on
 from total as t
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
+inner join {{ entity_periods('total') }} as p using (window_number)
 cross join {{ complaint_as_of() }} as o

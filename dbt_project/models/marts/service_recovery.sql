@@ -30,4 +30,4 @@ select
     t.handling_points / 1000.0::double / nullif(t.n_handling_satisfaction, 0) as mean_handling_satisfaction,
     case when t.n_offered = 0 then 'NOTHING_OFFERED' end as reason
 from total as t
-inner join {{ entity_periods('total') }} as p using (entity_number, period_grain, end_month)
+inner join {{ entity_periods('total') }} as p using (window_number)

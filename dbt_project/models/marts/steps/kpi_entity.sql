@@ -18,9 +18,20 @@ with coded as (
         end as is_unassigned
     from {{ ref('dim_unit') }} as u
     cross join (values ('enterprise'), ('facility'), ('service_line'), ('unit')) as l (level)
+),
+
+-- A service line of one unit has the sums of that unit: they are made once.
+numbered as (
+    select level, entity_code, entity_number, min(entity_number) over (partition by facility_id, is_unassigned, unit_keys) as twin_number
+    from (
+        select level, entity_code, (row_number() over (order by level, entity_code))::integer as entity_number,
+            min(facility_id) as facility_id, bool_and(is_unassigned) as is_unassigned, list(unit_key order by unit_key) as unit_keys
+        from coded group by level, entity_code
+    )
 )
 
 select
-    (dense_rank() over (order by level, entity_code))::integer as entity_number,
-    level, entity_code, unit_key, facility_id, unit_id, service_line, is_unassigned, closed_on
-from coded
+    n.entity_number, n.twin_number,
+    level, entity_code, c.unit_key, c.facility_id, c.unit_id, c.service_line, c.is_unassigned, c.closed_on
+from coded as c
+inner join numbered as n using (level, entity_code)
