@@ -3,7 +3,7 @@
 -- that class (case_tag); with `unassigned` they add up to the total. Categories add up to more: a case has several.
 -- Months that wait for encounters have no rate, and the row names the feeds that are missing.
 with entity as (
-    select distinct entity_number, level, entity_code, facility_id, unit_id, service_line, is_unassigned from {{ ref('kpi_entity') }}
+    select distinct entity_number, twin_number, level, entity_code, facility_id, unit_id, service_line, is_unassigned from {{ ref('kpi_entity') }}
 ),
 
 period as (
@@ -31,7 +31,7 @@ missing_month as (
 
 judged as (
     select
-        c.*, e.* exclude (entity_number), p.period_grain,
+        c.*, e.facility_id, p.period_grain,
         case
             when e.is_unassigned or c.rate_class = 'unassigned' then 'UNASSIGNED_UNIT'
             when c.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
@@ -41,7 +41,7 @@ judged as (
         end as obstacle,
         case when c.denominator < m.minimum_denominator then 'BELOW_MINIMUM' end as doubt
     from {{ ref('complaint_rate_count') }} as c
-    inner join entity as e using (entity_number)
+    inner join entity as e on e.entity_number = c.entity_number
     inner join period as p using (n_months)
     cross join delivered as d
     cross join minimum as m
@@ -84,8 +84,8 @@ compared as (
 )
 
 select
-    c.period_grain || ':' || c.period_start_on || ':' || c.level || ':' || c.entity_code || ':' || c.rate_class || ':' || c.segment_type || ':' || c.segment_value as rate_key,
-    c.level, c.facility_id, c.unit_id, c.service_line, c.period_grain, c.period_start_on, c.period_end_on,
+    c.period_grain || ':' || c.period_start_on || ':' || e.level || ':' || e.entity_code || ':' || c.rate_class || ':' || c.segment_type || ':' || c.segment_value as rate_key,
+    e.level, e.facility_id, e.unit_id, e.service_line, c.period_grain, c.period_start_on, c.period_end_on,
     c.rate_class as encounter_class, c.segment_type, c.segment_value,
     c.numerator, c.denominator,
     case when c.obstacle is null then 1000::double * c.numerator / c.denominator end as rate,
@@ -114,7 +114,9 @@ from (
         last_day({{ month_of_number('end_month') }}) as period_end_on
     from compared
 ) as c
-left join wanting as w using (entity_number, rate_class, n_months, end_month)
+inner join entity as e on e.twin_number = c.entity_number
+left join wanting as w
+    on w.entity_number = c.entity_number and w.rate_class = c.rate_class and w.n_months = c.n_months and w.end_month = c.end_month
 left join {{ ref('complaint_standard_rate') }} as s
     on c.rate_class = 'total' and s.entity_number = c.entity_number and s.segment_type = c.segment_type
     and s.segment_value = c.segment_value and s.n_months = c.n_months and s.end_month = c.end_month

@@ -2,26 +2,26 @@
 -- Denominators: each class by itself, and `total`, the classes that measure complaints_per_1000_encounters declares.
 -- Cases and grievances stand against every class and the total, severity bands against the total. Of categories only
 -- those rows are kept that have a case: one without a row had none.
+-- Entities with the same units have the same counts: rows are those of twin_number in kpi_entity.
 with declared as (
     select encounter_class from {{ source('definition', 'measure_encounter_class') }} where measure_id = '{{ rate_measure() }}'
 ),
 
-month as (
-    select m.entity_number, m.month_number, m.first_month
-    from (
-        select *, min(month_number) over (partition by entity_number) as first_month
-        from {{ ref('kpi_month') }} where kind = 'complaint' and measure_id = '{{ rate_measure() }}'
-    ) as m
+entity as (
+    select entity_number, unit_key, facility_id from {{ ref('kpi_entity') }} where entity_number = twin_number
 ),
 
-entity as (
-    select distinct entity_number, level, facility_id from {{ ref('kpi_entity') }}
+month as (
+    select m.entity_number, m.month_number, e.facility_id, min(m.month_number) over (partition by m.entity_number) as first_month
+    from {{ ref('kpi_month') }} as m
+    inner join (select distinct entity_number, facility_id from entity) as e using (entity_number)
+    where m.kind = 'complaint' and m.measure_id = '{{ rate_measure() }}'
 ),
 
 encounter as (
     select e.entity_number, {{ month_number('c.month_start_on') }}::integer as month_number, d.rate_class, sum(c.n_encounters)::bigint as n
     from {{ ref('fct_encounter_count') }} as c
-    inner join {{ ref('kpi_entity') }} as e using (unit_key)
+    inner join entity as e using (unit_key)
     inner join (select encounter_class, encounter_class as rate_class from declared union all select encounter_class, 'total' from declared) as d
         using (encounter_class)
     group by all
@@ -60,7 +60,7 @@ segment as (
 counted as (
     select e.entity_number, s.month_number, s.segment_type, s.segment_value, r.rate_class, count(*) as n
     from segment as s
-    inner join {{ ref('kpi_entity') }} as e using (unit_key)
+    inner join entity as e using (unit_key)
     inner join (select distinct encounter_class, encounter_class as rate_class from valid_case
         union all select distinct encounter_class, 'total' from valid_case) as r
         on r.encounter_class = s.encounter_class and (r.rate_class = 'total' or s.segment_type in ('all', 'grievance'))
@@ -69,50 +69,48 @@ counted as (
 
 -- The series to fill: cases and grievances of every class an entity has, every severity band against the total.
 series as (
-    select entity_number, rate_class, segment_type, segment_value
-    from (select distinct entity_number, rate_class from encounter union select distinct entity_number, 'total' from month)
-    cross join (values ('all', 'all'), ('grievance', 'grievance')) as s (segment_type, segment_value)
-    union
-    select entity_number, 'total', 'severity', segment_value
-    from (select distinct entity_number from month)
-    cross join (select distinct segment_value from segment where segment_type = 'severity')
-    union
-    select distinct entity_number, rate_class, segment_type, segment_value from counted where segment_type in ('all', 'grievance')
-    union
-    select distinct entity_number, rate_class, segment_type, segment_value from counted where segment_type = 'category'
+    select *, row_number() over (order by entity_number, rate_class, segment_type, segment_value) as series_number
+    from (
+        select entity_number, rate_class, segment_type, segment_value
+        from (select distinct entity_number, rate_class from encounter union select distinct entity_number, 'total' from month)
+        cross join (values ('all', 'all'), ('grievance', 'grievance')) as s (segment_type, segment_value)
+        union
+        select entity_number, 'total', 'severity', segment_value
+        from (select distinct entity_number from month)
+        cross join (select distinct segment_value from segment where segment_type = 'severity')
+        union
+        select distinct entity_number, rate_class, segment_type, segment_value from counted where segment_type in ('all', 'grievance', 'category')
+    )
 ),
 
 monthly as (
     select
-        s.entity_number, s.rate_class, s.segment_type, s.segment_value, m.month_number, m.first_month,
+        s.series_number, m.month_number, m.first_month,
         coalesce(c.n, 0)::bigint as numerator,
         coalesce(x.n, 0)::bigint as denominator,
         w.rate_class is not null as is_whole,
         w.delivered_at
     from series as s
     inner join month as m using (entity_number)
-    inner join entity as e using (entity_number)
     left join counted as c using (entity_number, rate_class, segment_type, segment_value, month_number)
     left join encounter as x using (entity_number, rate_class, month_number)
     left join whole as w
-        on w.facility_id is not distinct from e.facility_id and w.rate_class = s.rate_class and w.month_number = m.month_number
+        on w.facility_id is not distinct from m.facility_id and w.rate_class = s.rate_class and w.month_number = m.month_number
 ),
 
 windowed as (
-    select entity_number, rate_class, segment_type, segment_value, 1 as n_months, month_number as end_month, numerator, denominator,
+    select series_number, 1 as n_months, month_number as end_month, numerator, denominator,
         is_whole::integer as n_whole, delivered_at, first_month
     from monthly
     union all
-    select entity_number, rate_class, segment_type, segment_value, 3, month_number // 3 * 3 + 2, sum(numerator)::bigint, sum(denominator)::bigint,
+    select series_number, 3, month_number // 3 * 3 + 2, sum(numerator)::bigint, sum(denominator)::bigint,
         count(*) filter (is_whole)::integer, max(delivered_at), min(first_month)
-    from monthly group by entity_number, rate_class, segment_type, segment_value, month_number // 3
+    from monthly group by series_number, month_number // 3
     union all
-    select entity_number, rate_class, segment_type, segment_value, 12, month_number, (sum(numerator) over twelve)::bigint,
+    select series_number, 12, month_number, (sum(numerator) over twelve)::bigint,
         (sum(denominator) over twelve)::bigint, (count(*) filter (is_whole) over twelve)::integer, max(delivered_at) over twelve, first_month
     from monthly
-    window twelve as (
-        partition by entity_number, rate_class, segment_type, segment_value order by month_number range between 11 preceding and current row
-    )
+    window twelve as (partition by series_number order by month_number range between 11 preceding and current row)
 ),
 
 judged as (
@@ -121,11 +119,11 @@ judged as (
 )
 
 select
-    k.* exclude (n_whole, first_month),
+    s.entity_number, s.rate_class, s.segment_type, s.segment_value, k.n_months, k.end_month, k.numerator, k.denominator, k.delivered_at, k.is_whole,
     p.numerator as last_year_numerator, p.denominator as last_year_denominator,
     coalesce(p.is_whole, false) as is_last_year_whole
 from judged as k
+inner join series as s using (series_number)
 left join judged as p
-    on p.entity_number = k.entity_number and p.rate_class = k.rate_class and p.segment_type = k.segment_type
-    and p.segment_value = k.segment_value and p.n_months = k.n_months and p.end_month = k.end_month - 12
-where k.segment_type <> 'category' or k.numerator > 0
+    on p.series_number = k.series_number and p.n_months = k.n_months and p.end_month = k.end_month - 12
+where s.segment_type <> 'category' or k.numerator > 0

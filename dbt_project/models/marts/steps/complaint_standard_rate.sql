@@ -44,34 +44,41 @@ weight as (
     where n > 0 and not exists (select 1 from {{ source('warehouse', 'standard_weight') }} where weight > 0)
 ),
 
-entity_window as (
-    select distinct entity_number, segment_type, segment_value, n_months, end_month
-    from {{ ref('complaint_rate_count') }} where rate_class = 'total' and segment_type in ('all', 'grievance')
+numbered as (
+    select *, 1 << (row_number() over (order by rate_class) - 1) as class_bit from weight
 ),
 
--- Terms are decimals: added in any order they give the same sum.
+-- Terms are decimals: added in any order they give the same sum. The row of the total is there when no class is.
 summed as (
     select
-        w.entity_number, w.segment_type, w.segment_value, w.n_months, w.end_month, any_value(k.standard) as standard,
+        c.entity_number, c.segment_type, c.segment_value, c.n_months, c.end_month,
         sum((k.weight * c.numerator / nullif(c.denominator, 0))::decimal(38, 24))::double as rate,
         sum((k.weight * k.weight * c.numerator / nullif(c.denominator::double * c.denominator, 0))::decimal(38, 30))::double as variance,
-        coalesce(sum(c.numerator), 0)::bigint as n_cases,
-        string_agg(k.rate_class, ', ' order by k.rate_class) filter (coalesce(c.denominator, 0) = 0) as absent_classes
-    from entity_window as w
-    cross join weight as k
-    left join {{ ref('complaint_rate_count') }} as c
-        on c.entity_number = w.entity_number and c.segment_type = w.segment_type and c.segment_value = w.segment_value
-        and c.n_months = w.n_months and c.end_month = w.end_month and c.rate_class = k.rate_class
-    group by w.entity_number, w.segment_type, w.segment_value, w.n_months, w.end_month
+        coalesce(sum(c.numerator) filter (k.weight is not null), 0)::bigint as n_cases,
+        coalesce(bit_or(k.class_bit) filter (c.denominator > 0), 0) as class_bits
+    from {{ ref('complaint_rate_count') }} as c
+    left join numbered as k on k.rate_class = c.rate_class
+    where c.segment_type in ('all', 'grievance') and (k.weight is not null or c.rate_class = 'total')
+    group by all
+    having bool_or(c.rate_class = 'total')
+),
+
+absent as (
+    select s.class_bits, any_value(k.standard) as standard,
+        string_agg(k.rate_class, ', ' order by k.rate_class) filter (s.class_bits & k.class_bit = 0) as absent_classes
+    from (select distinct class_bits from summed) as s
+    cross join numbered as k
+    group by s.class_bits
 )
 
 select
-    s.entity_number, s.segment_type, s.segment_value, s.n_months, s.end_month, s.standard, s.n_cases, s.absent_classes,
-    case when s.absent_classes is null then 1000 * s.rate end as standardised_rate,
-    case when s.absent_classes is null and s.n_cases > 0
+    s.entity_number, s.segment_type, s.segment_value, s.n_months, s.end_month, a.standard, s.n_cases, a.absent_classes,
+    case when a.absent_classes is null then 1000 * s.rate end as standardised_rate,
+    case when a.absent_classes is null and s.n_cases > 0
         then 1000 * (s.rate + sqrt(s.variance / s.n_cases) * (i.ci_low / 1000 - s.n_cases)) end as standardised_low,
-    case when s.absent_classes is null and s.n_cases > 0
+    case when a.absent_classes is null and s.n_cases > 0
         then 1000 * (s.rate + sqrt(s.variance / s.n_cases) * (i.ci_high / 1000 - s.n_cases)) end as standardised_high
 from summed as s
+inner join absent as a using (class_bits)
 left join {{ ref('complaint_rate_interval') }} as i
     on i.numerator = s.n_cases and i.denominator = 1 and i.last_year_denominator is null
