@@ -4,7 +4,12 @@
 -- Severity for triage (product-defined; HCAT itself defines none): the highest category severity of the newest coding; where
 -- no category was coded as present, the highest of the words of the case and its subjects, on the scheme they are mapped to.
 -- A moment is reported when a feed's files must have its column, or have had a value in it once; no value is then "not yet".
-with ranked as (
+-- The exported rows are read once for all that is asked of them.
+with record as (
+    select * from {{ ref('current_complaint') }}
+),
+
+ranked as (
     select
         *,
         row_number() over (partition by feed, case_id order by coalesce(issue_number, 0), row_number) as nth,
@@ -15,7 +20,7 @@ with ranked as (
         {%- for flag in ['is_grievance', 'is_billing', 'is_medicare_rights'] %}
         max(case when {{ flag }} then 1 when not {{ flag }} then 0 end) over (partition by feed, case_id) as told_{{ flag }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('current_complaint') }}
+    from record
 ),
 
 person as (
@@ -38,7 +43,7 @@ told as (
         max(case when {{ moment }}_at is not null then 1 else 0 end) as has_{{ moment }}
         {%- endfor %}
     from (
-        select feed, acknowledged_at, interim_sent_at, responded_at from {{ ref('current_complaint') }}
+        select feed, acknowledged_at, interim_sent_at, responded_at from record
         union all
         select feed, acknowledged_at, interim_sent_at, responded_at
         from ({{ current_rows('complaint_person', ['acknowledged_at', 'interim_sent_at', 'responded_at']) }}) as persons
@@ -168,7 +173,7 @@ worded as (
         from (
             select feed, case_id, severity_text from {{ ref('complaint_subject') }}
             union
-            select feed, case_id, severity_text from {{ ref('current_complaint') }}
+            select feed, case_id, severity_text from record
         ) as s
         inner join {{ ref('complaint_word_map') }} as m
             on m.feed = s.feed and m.dimension = 'severity' and m.source_text = s.severity_text and m.is_primary and m.is_mapped

@@ -1,7 +1,11 @@
 -- One row per delivered encounter record, newest version, with the rule that counts it or leaves it out. The rules are
 -- the ten of docs/denominators.md; what a home may choose is source warehouse.encounter_setting (one row, alias o).
 -- Counted by patient days, a stay has a row for each month in which it was in the house at midnight.
-with option_of_code as (
+with record as (
+    select * from {{ ref('current_encounter') }}
+),
+
+option_of_code as (
     select x.source_code, x.encounter_class,
         case x.setting
             when 'include_newborn' then s.include_newborn when 'include_lwbs' then s.include_lwbs
@@ -13,9 +17,9 @@ with option_of_code as (
 ),
 
 code as (
-    select distinct feed, class_code from {{ ref('current_encounter') }}
+    select distinct feed, class_code from record
     union
-    select distinct feed, first_class_code from {{ ref('current_encounter') }} where first_class_code is not null
+    select distinct feed, first_class_code from record where first_class_code is not null
 ),
 
 class_of_code as (
@@ -52,7 +56,7 @@ classed as (
         coalesce(c.setting = 'patient_days', false) as is_patient_days,
         coalesce(c.encounter_class, '') in ('inpatient', 'observation', 'post_acute') and e.grain = 'visit' as is_stay,
         f.encounter_class as first_class
-    from {{ ref('current_encounter') }} as e
+    from record as e
     left join class_of_code as c on c.feed = e.feed and c.class_code = e.class_code
     left join class_of_code as f on f.feed = e.feed and f.class_code = e.first_class_code
 ),
