@@ -17,7 +17,8 @@ COUNTS = {"bad_date": 2, "missing_key": 1, "duplicate_key": 2, "malformed_line":
 def append(path: Path) -> int:
     """Append the faulty records of COUNTS to a survey file; returns their number.
 
-    Templates are the first answered surveys of the file, under survey numbers of their own (prefix PGX).
+    Templates are the first answered surveys of the file, under survey numbers of their own (prefix PGX);
+    those with odd answers are of other patients, else they would be second questionnaires of one.
     """
     with path.open(encoding="utf-8", newline="") as lines:
         header = next(lines).rstrip("\n").split("|")
@@ -31,7 +32,7 @@ def append(path: Path) -> int:
     records = [
         second | {"SURVEY_ID": "PGX0000001", "DISDATE": "02/30/2026"}, second | {"SURVEY_ID": "PGX0000002", "DISDATE": "13/13/2025"},
         third | {"SURVEY_ID": ""}, first, second,
-        *(third | {"SURVEY_ID": f"PGX000001{n}", "Q1": odd, "Q24": "77"} for n, odd in enumerate(("7", "x", "5"))),
+        *(third | {"SURVEY_ID": f"PGX000001{n}", "MRN": f"SYN9000001{n}", "Q1": odd, "Q24": "77"} for n, odd in enumerate(("7", "x", "5"))),
     ]
     cut = ["|".join(first[name] for name in header[:9]), "PGX0000003|" + "|".join(second[name] for name in header[1:]) + "|one|too many"]
     with path.open("a", encoding="utf-8", newline="") as out:
