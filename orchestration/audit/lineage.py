@@ -98,7 +98,7 @@ def _add_feed(lineage: Lineage, feed: Feed) -> None:
         lineage.parents[raw, column] += [parent for parent in parents if parent not in lineage.parents[raw, column]]
 
     for name, spec in feed.all_columns.items():
-        headers = [(file, header) for header in (*spec.source, *spec.join)]
+        headers = [(file, header) for header in spec.headers]
         add(name, headers)
         if spec.type == "timestamp":
             add(f"{name.removesuffix('_at')}_on", headers)
