@@ -1,8 +1,8 @@
-"""A delivery's text columns to our names, types and codes: one SQL statement per delivery.
+"""A delivery's text columns to our names, types and codes: one SQL statement for a large file or several small ones.
 
-Belongs here: header check, the SQL of a feed, writing raw Parquet and its restricted twin.
-Does not belong here: splitting bytes into columns (readers/), judging a delivery as a whole
-(expectations/), choosing between versions of a row (dbt core).
+Belongs here: the statement of a feed, which deliveries share one, raw Parquet and its restricted twin.
+Does not belong here: splitting bytes into columns (readers/), fitting headers (header_fit.py), judging a
+delivery as a whole (expectations/), choosing between versions of a row (dbt core).
 
 A row that breaks its feed stays in the Parquet with its `problems`; a value that was set missing or
 repaired leaves the row accepted and stands in `warnings`. Faulty text is stored masked only.
@@ -11,18 +11,19 @@ repaired leaves the row accepted and stands in `warnings`. Faulty text is stored
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ingestion.answers import ItemSource, items_of, told_apart
-from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql
+from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql, people
+from ingestion.header_fit import choose
 from ingestion.home import replacing
 from ingestion.kinds import KINDS
+from ingestion.raw_files import count, mark_repeated_keys, staged, write_apart
 from ingestion.readers import Refused, Source, open_source
-from ingestion.readers.headers import header_key
 from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import identifier, literal
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from ingestion.feed import ColumnSpec, Feed
 
+TOGETHER_BYTES = 10_000_000  # of small files read by one statement; a larger one gains nothing from company
 READER_VERSION = "2"  # raise it when the same bytes and feed would give other raw Parquet
 
 
@@ -48,27 +50,104 @@ class ConformReport:
     refused: dict[str, str] | None = None
 
 
+class Job(NamedTuple):
+    """A landed file to conform: `order` is the delivery's own moment (UTC) and version number, `out` and
+    `restricted_out` are where raw Parquet and free text go, `file_name` is needed by feeds with `from_file_name`."""
+
+    landed: Path
+    delivery_id: str
+    order: tuple[datetime, int]
+    out: Path
+    restricted_out: Path
+    file_name: str = ""
+
+
+@dataclass
+class _Opened:
+    """A delivery whose header fits its feed."""
+
+    job: Job
+    feed: Feed
+    source: Source
+    columns: dict[str, tuple[ColumnSpec | None, list[str] | None]]
+    notes: list[str]
+
+    @property
+    def delivery_id(self) -> str:
+        return self.job.delivery_id
+
+    @property
+    def read(self) -> dict[str, tuple[ColumnSpec | None, list[str] | None]]:
+        """The columns and items that are read."""
+        return {name: (spec, found) for name, (spec, found) in self.columns.items()
+                if not (spec and spec.privacy == "drop" and not people(self.feed))}
+
+    @property
+    def headers(self) -> list[str]:
+        """The source headers that are read."""
+        pairs = self.read.values()
+        beside = [one for spec, _ in pairs if spec for one in (*spec.true_where, spec.otherwise) if one]
+        return list(dict.fromkeys([one for _, found in pairs for one in found or ()] + beside))
+
+    def is_like(self, other: _Opened) -> bool:
+        """Whether one statement does for both."""
+        is_fixed = self.feed.items is None or self.feed.items.values != "either"  # else each file is looked at
+        return is_fixed and self.read == other.read and self.feed == other.feed
+
+
 def conform(
     feed: Feed, landed: Path, delivery_id: str, order: tuple[datetime, int], keys: dict[str, bytes],
-    out: Path, restricted_out: Path, database: DuckDBPyConnection | None = None, file_name: str = "",
+    out: Path, restricted_out: Path, file_name: str = "",
 ) -> ConformReport:
-    """Write the raw Parquet of one delivery (and free text to `restricted_out`), rows in file order.
+    """Conform one delivery, see Job and conform_some."""
+    return conform_some(feed, [Job(landed, delivery_id, order, out, restricted_out, file_name)], keys)[0]
 
-    `order` is the delivery's own moment (UTC) and version number. A file that cannot be used at all
-    writes nothing and comes back with `refused` (rule, message, way out). `database` (open_database) is
-    for callers with many deliveries: opening one takes 20 ms. `file_name` is needed by feeds with `from_file_name`.
+
+def conform_some(feed: Feed, jobs: Sequence[Job], keys: dict[str, bytes], database: DuckDBPyConnection | None = None) -> list[ConformReport]:
+    """Write the raw Parquet of some deliveries of a feed, rows in file order; reports in the order of `jobs`.
+
+    A file that cannot be used at all writes nothing and comes back with `refused` (rule, message, way out).
+    Small files of one layout share a statement. `database` (open_database) is for callers with many
+    deliveries: opening one takes 20 ms.
     """
-    with _connection(keys, database) as con:
-        try:
-            feed = _named(feed, file_name)
-            with open_source(con, landed, feed) as source:
-                feed = feed.with_iso_dates() if source.is_iso_dated else feed
-                columns, notes = _choose(feed, source, order[0].date())
-                return _write(con, feed, source, columns, delivery_id, order, out, restricted_out,
-                              [*source.notes, *notes])
-        except Refused as refusal:
-            facts = {"rule": refusal.rule, "message": refusal.message, "way_out": refusal.way_out}
-            return ConformReport(delivery_id, refused=facts)
+    reports: dict[str, ConformReport] = {}
+    with _connection(keys, database) as con, contextlib.ExitStack() as sources:
+        groups: list[list[_Opened]] = []
+        for job in jobs:
+            try:
+                opened = _open(con, feed, job)
+            except Refused as refusal:
+                reports[job.delivery_id] = _refused(job.delivery_id, refusal)
+                continue
+            sources.push(opened.source)
+            group = next((g for g in groups if g[0].is_like(opened) and sum(o.source.n_bytes for o in (*g, opened)) <= TOGETHER_BYTES), None)
+            groups.append([opened]) if group is None else group.append(opened)
+        for group in groups:
+            reports |= {report.delivery_id: report for report in _conformed(con, group)}
+    return [reports[job.delivery_id] for job in jobs]
+
+
+def _open(con: DuckDBPyConnection, feed: Feed, job: Job) -> _Opened:
+    feed = _named(feed, job.file_name)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(con, job.landed, feed))
+        feed = feed.with_iso_dates() if source.is_iso_dated else feed
+        columns, notes = choose(feed, source, job.order[0].date())
+        stack.pop_all()  # stays open for the caller
+    return _Opened(job, feed, source, columns, [*source.notes, *notes])
+
+
+def _refused(delivery_id: str, refusal: Refused) -> ConformReport:
+    return ConformReport(delivery_id, refused={"rule": refusal.rule, "message": refusal.message, "way_out": refusal.way_out})
+
+
+def _conformed(con: DuckDBPyConnection, group: list[_Opened]) -> list[ConformReport]:
+    try:
+        return _write(con, group)
+    except Refused as refusal:
+        if len(group) > 1:  # one of them cannot be read as it lies; alone, each tells
+            return [report for one in group for report in _conformed(con, [one])]
+        return [_refused(group[0].delivery_id, refusal)]
 
 
 def _named(feed: Feed, file_name: str) -> Feed:
@@ -86,8 +165,9 @@ def empty_shape(feed: Feed, out: Path) -> None:
     with _connection({}) as con, replacing(out) as part:
         names = [n for spec in feed.all_columns.values() for n in spec.headers] or ["_none"]
         nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
-        con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem")
-        select = _statement(feed, "source", columns, items, "", (datetime(1970, 1, 1), 0), is_hashing=False)
+        con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem, "
+                    "''::varchar as _delivery_id, null::timestamp as _delivered_at, 0::integer as _sequence")
+        select = _statement(feed, "source", columns, items, is_hashing=False)
         con.execute(f"copy (select * from ({select}) limit 0) to {literal(str(part))} (format parquet)")
 
 
@@ -127,59 +207,7 @@ def _connection(keys: dict[str, bytes], database: DuckDBPyConnection | None = No
         yield con
 
 
-def _choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[str]]:
-    """Canonical column or item -> (spec, source headers). Raises Refused when a declared header is absent.
-
-    Of a sparse source a name that never occurs says nothing: only required columns must be there.
-    """
-    present = {header_key(name): name for name in reversed(source.headers)}
-    chosen: dict[str, tuple[ColumnSpec | None, list[str] | None]] = {}
-    absent: list[str] = []
-    for name, spec in feed.all_columns.items():
-        wanted = [present.get(header_key(one)) for one in (spec.join or spec.source)]
-        found = (wanted if all(wanted) else []) if spec.join else list(dict.fromkeys(one for one in wanted if one))
-        if not found and not spec.optional and spec.headers != list(spec.true_where) and (spec.required or not source.is_sparse):
-            absent.append(" or ".join(spec.source) or " and ".join(spec.join))
-        chosen[name] = (_with_present(spec, present), found or None)
-    generation, unfit = _generation(feed, present, delivered_on)
-    absent += [] if source.is_sparse and generation else unfit
-    if absent:
-        raise Refused(
-            "missing_column", f"the header lacks {'; '.join(absent)}",
-            "If the vendor renamed it, add the new name to the feed's 'from'; if it may be absent, set 'optional: true'.",
-        )
-    chosen |= generation
-    used = {one for spec, found in chosen.values() for one in (*(found or ()), *(spec.headers if spec else ()))}
-    new = [name for name in source.headers if name not in used and name not in feed.source_names]
-    return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
-
-
-def _with_present(spec: ColumnSpec, present: dict[str, str]) -> ColumnSpec:
-    """The spec with the headers beside its own as the file writes them; one the file lacks says nothing."""
-    if not (spec.true_where or spec.otherwise):
-        return spec
-    marks = {present[header_key(one)]: text for one, text in spec.true_where.items() if header_key(one) in present}
-    return spec.model_copy(update={"true_where": marks, "otherwise": present.get(header_key(spec.otherwise or ""))})
-
-
-def _generation(feed: Feed, present: dict[str, str], delivered_on: date) -> tuple[dict, list[str]]:
-    """Items of the first header generation that fits the headers and the day of the delivery, and what it lacks."""
-    if not feed.items:
-        return {}, []
-    nothing = dict.fromkeys(items_of(feed), (None, None))
-    fitting = [g for g in feed.items.generations
-               if all(header_key(h) in present for h in g.has) and not any(header_key(h) in present for h in g.lacks)]
-    for generation in (g for g in fitting if g.holds_on(delivered_on)):
-        absent = [h for h in generation.columns.values() if header_key(h) not in present and not generation.optional]
-        items = {item: (None, [present[header_key(h)]]) for item, h in generation.columns.items() if header_key(h) in present}
-        return nothing | items, [f"{h} (layout {generation.id})" for h in absent]
-    if fitting:
-        return {}, [f"a layout that holds on {delivered_on}; the headers are those of {', '.join(g.id for g in fitting)}"]
-    marks = "; ".join(f"{g.id}: {', '.join(g.has)}" for g in feed.items.generations)
-    return {}, [f"the marks of every known header generation ({marks})"]
-
-
-def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing=True) -> str:
+def _statement(feed, relation, columns, items, *, is_hashing=True) -> str:
     """The select that types every column and lists the faults of every row."""
     plain = {name: pair for name, pair in columns.items() if pair[0] is not None}
     plain = {name: plain[name] for name in sorted(plain, key=lambda name: name not in feed.code_dates)}  # dates others look at first
@@ -198,13 +226,11 @@ def _statement(feed, relation, columns, items, delivery_id, order, *, is_hashing
     final = ",\n  ".join(sql for part in parts for sql in part.final)
     given = dict.fromkeys(sorted(feed.constant_names)) | feed.constants
     constants = "".join(f"\n  {_constant(value)}::{KINDS[feed.kind][name].type} as {identifier(name)}," for name, value in given.items())
-    moment, sequence = order
     text = (
-        f"select\n  {final},{constants}\n  {literal(delivery_id)} as delivery_id, timestamp '{moment:%Y-%m-%d %H:%M:%S}' as delivered_at,"
-        f" {sequence}::integer as delivery_sequence, _row_number as row_number,\n"
+        f"select\n  {final},{constants}\n  _delivery_id as delivery_id, _delivered_at as delivered_at, _sequence as delivery_sequence, _row_number as row_number,\n"
         f"  {fault_list(said, any_fault(rejects, rejected), rejected)} as problems,\n"
         f"  {fault_list(warnings, any_fault(warnings, warned), warned)} as warnings\n"
-        f"from (select _row_number, _problem,\n  {typed}\nfrom {relation})"
+        f"from (select _row_number, _problem, _delivery_id, _delivered_at, _sequence,\n  {typed}\nfrom {relation})"
     )
     return apply_rules(text, rules_of(feed, asked))
 
@@ -213,104 +239,68 @@ def _constant(value: str | None) -> str:
     return "null" if value is None else literal(value)
 
 
-def _write(con, feed, source, columns, delivery_id, order, out, restricted_out, notes) -> ConformReport:
+def _rows(group: Sequence[_Opened]) -> str:
+    """SQL of the texts that are read, one delivery after the other."""
+    texts = "".join(f"{identifier(header)}, " for header in group[0].headers)
+    return "(" + " union all ".join(
+        f"select {texts}_row_number, _problem, {literal(one.delivery_id)} as _delivery_id, "
+        f"timestamp '{one.job.order[0]:%Y-%m-%d %H:%M:%S}' as _delivered_at, {one.job.order[1]}::integer as _sequence from {one.source.relation}"
+        for one in group) + ")"
+
+
+def _write(con: DuckDBPyConnection, group: list[_Opened]) -> list[ConformReport]:
+    feed = group[0].feed
+    with staged([one.job.out for one in group]) as parts:
+        _copy(con, group, parts)
+        by_delivery = {one.delivery_id: part for one, part in zip(group, parts, strict=True)}
+        mark_repeated_keys(con, feed, by_delivery)
+        counts = count(con, by_delivery)
+    _write_free_text(con, group)
+    return [ConformReport(one.delivery_id, n.n_rows, n.n_accepted, n.n_rows - n.n_accepted, n.problems, n.warnings, one.notes)
+            for one in group for n in [counts[one.delivery_id]]]
+
+
+def _copy(con: DuckDBPyConnection, group: list[_Opened], parts: list[Path]) -> None:
+    """The typed rows of deliveries of one layout to their files. Raises Refused; of several this only says that one of them is odd."""
     import duckdb
 
-    items = {name: ItemSource(pair[1]) for name, pair in columns.items() if pair[0] is None}
-    with replacing(out) as part:
-        try:
-            _copy(con, feed, source, columns, items, delivery_id, order, part)
-        except (duckdb.IOException, duckdb.OutOfMemoryException):
-            raise  # the machine's fault, not the file's: the run fails and can be repeated
-        except (duckdb.BinderException, duckdb.ParserException) as error:
-            raise Refused("feed_definition", f"a rule of the feed cannot be evaluated ({type(error).__name__})",
-                          "Correct 'when' under rules in the feed: SQL over the names of its columns.") from None
-        except duckdb.Error as error:
-            source = _repair(source, error)
-            _copy(con, feed, source, columns, items, delivery_id, order, part)
-        _mark_repeated_keys(con, feed, part)
-        report = _count(con, delivery_id, part, notes)
-    _write_free_text(con, feed, source, columns, delivery_id, restricted_out)
-    return report
+    first = group[0]
+    items = {name: ItemSource(pair[1]) for name, pair in first.columns.items() if pair[0] is None}
+
+    def copy() -> None:
+        known = told_apart(con, first.feed, first.source.relation, items)
+        write_apart(con, lambda some: _statement(first.feed, _rows(some), first.columns, known), group, parts)
+
+    try:
+        copy()
+    except (duckdb.IOException, duckdb.OutOfMemoryException):
+        raise  # the machine's fault, not the file's: the run fails and can be repeated
+    except (duckdb.BinderException, duckdb.ParserException) as error:
+        raise Refused("feed_definition", f"a rule of the feed cannot be evaluated ({type(error).__name__})",
+                      "Correct 'when' under rules in the feed: SQL over the names of its columns.") from None
+    except duckdb.Error as error:
+        if len(group) > 1 or first.source.repair is None:
+            raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})", "Ask the sender for the file again.") from None
+        first.source = first.source.repair()  # the careful way of reading a file
+        copy()
 
 
-def _repair(source: Source, error: Exception) -> Source:
-    """The careful way of reading a file that could not be read as it lies. Raises Refused where there is none."""
-    if source.repair is None:
-        raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})", "Ask the sender for the file again.") from None
-    return source.repair()
-
-
-def _copy(con, feed, source, columns, items, delivery_id, order, part: Path) -> None:
-    items = told_apart(con, feed, source.relation, items)
-    select = _statement(feed, source.relation, columns, items, delivery_id, order)
-    con.execute(f"copy ({select}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
-
-
-def _mark_repeated_keys(con, feed: Feed, part: Path) -> None:
-    """Second and later rows with the same business key become problems; most files have none.
-
-    Rows of one survey that name different units all do: which of them is right cannot be told.
-    """
-    if not feed.unique:
-        return
-    key = ", ".join(identifier(name) for name in feed.business_key)
-    accepted = f"(select * from {_parquet(part)} where len(problems) = 0)"
-    con.execute(
-        f"create or replace temp table repeated as select row_number, case when {_is_in_two_units(feed)} then 'two_units' "
-        f"when row_number() over (key order by row_number) > 1 then 'duplicate_key' end as rule from {accepted} "
-        f"where ({key}) in (select ({key}) from {accepted} group by {key} having count(*) > 1) window key as (partition by {key})"
-    ).fetchall()
-    if con.execute("select count(rule) from repeated").fetchone()[0] == 0:
-        return
-    problem = f"{{'rule': d.rule, 'column': {literal(feed.business_key[0])}, 'masked': null::varchar}}"
-    marked = part.with_suffix(".marked")
-    con.execute(
-        f"copy (select r.* replace (case when d.rule is not null then list_append(problems, {problem}) else problems end as problems) "
-        f"from {_parquet(part)} as r left join repeated as d using (row_number) "
-        f"order by row_number) to {literal(str(marked))} (format parquet, compression zstd)"
-    ).fetchall()
-    marked.replace(part)
-
-
-def _is_in_two_units(feed: Feed) -> str:
-    if feed.kind != "survey" or "unit_code" not in feed.columns or "unit_code" in feed.business_key:
-        return "false"
-    unit = "coalesce(unit_code, '')"
-    return f"min({unit}) over key <> max({unit}) over key"
-
-
-def _count(con, delivery_id: str, part: Path, notes: list[str]) -> ConformReport:
-    table = _parquet(part)
-    n_rows, n_accepted = con.execute(f"select count(*), count(*) filter (len(problems) = 0) from {table}").fetchone()
-    rules = {
-        column: dict(con.execute(
-            f"select rule, count(*) from (select unnest({column}).rule as rule from {table} where len({column}) > 0) "
-            "group by rule order by rule").fetchall())
-        for column in ("problems", "warnings")
-    }
-    return ConformReport(delivery_id, n_rows, n_accepted, n_rows - n_accepted, rules["problems"], rules["warnings"], notes)
-
-
-def _write_free_text(con, feed: Feed, source, columns, delivery_id: str, out: Path) -> None:
+def _write_free_text(con: DuckDBPyConnection, group: list[_Opened]) -> None:
     """Narratives and comments go to a file of their own that only the owner can read."""
-    texts = [(name, _first_filled(found)) for name, (spec, found) in columns.items() if spec and spec.privacy == "free_text" and found]
+    texts = [(name, _first_filled(found)) for name, (spec, found) in group[0].columns.items() if spec and spec.privacy == "free_text" and found]
     if not texts:
         return
-    unions = " union all ".join(
-        f"select {literal(delivery_id)} as delivery_id, _row_number as row_number, {literal(name)} as column_name, "
-        f"{text} as text from {source.relation} where {text} is not null"
-        for name, text in texts
-    )
-    with replacing(out) as part:
-        con.execute(f"copy ({unions}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
-        part.chmod(0o600)
+
+    def select(some: Sequence[_Opened]) -> str:
+        return " union all ".join(
+            f"select {literal(one.delivery_id)} as delivery_id, _row_number as row_number, {literal(name)} as column_name, "
+            f"{text} as text from {one.source.relation} where {text} is not null"
+            for one in some for name, text in texts)
+
+    with staged([one.job.restricted_out for one in group]) as parts:
+        write_apart(con, select, group, parts)
 
 
 def _first_filled(headers: list[str]) -> str:
     cells = [f"case when trim({identifier(header)}) <> '' then {identifier(header)} end" for header in headers]
     return f"coalesce({', '.join(cells)})"
-
-
-def _parquet(path: Path) -> str:
-    return f"read_parquet({literal(str(path))})"

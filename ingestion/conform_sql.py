@@ -57,7 +57,7 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     """SQL of a canonical column read from `headers` (None: the file has none of them)."""
     text, value = f"t_{name}", f"v_{name}"
     if spec.privacy == "drop":
-        return ColumnSql([f"{_text(spec, headers)} as {text}"] if _people(feed) else [], [], [])
+        return ColumnSql([f"{_text(spec, headers)} as {text}"] if people(feed) else [], [], [])
     typed = [f"{_text(spec, headers)} as {text}"]
     if spec.pad:
         typed = [f"{_text(spec, headers)} as u_{name}", f"{padded(f'u_{name}', spec.pad)} as {text}"]
@@ -246,7 +246,7 @@ def _formats(formats: list[str]) -> str:
     return "[" + ", ".join(literal(one) for one in formats) + "]"
 
 
-def _people(feed: Feed) -> list[str]:
+def people(feed: Feed) -> list[str]:
     """The columns of a row that name people, for feeds that guard a column against names; they are read and not kept."""
     if not any(spec.guard for spec in feed.all_columns.values()):
         return []
@@ -258,7 +258,7 @@ def _is_person(name: str, text: str, spec: ColumnSpec, feed: Feed) -> str:
     shaped = looks_like_person(text, is_place=name in PLACE)
     if spec.not_people:
         shaped += f" and lower({text}) not in ({', '.join(literal(one.casefold()) for one in spec.not_people)})"
-    named = "".join(f" or coalesce(length(t_{name}) >= 5 and contains(lower({text}), lower(t_{name})), false)" for name in _people(feed))
+    named = "".join(f" or coalesce(length(t_{name}) >= 5 and contains(lower({text}), lower(t_{name})), false)" for name in people(feed))
     return f"{text} is not null and (({shaped}){named})"
 
 

@@ -18,7 +18,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from ingestion.catalogue import Delivery, landed_file, raw_path, read_catalogue
-from ingestion.conform import READER_VERSION, ConformReport, conform, open_database
+from ingestion.conform import READER_VERSION, TOGETHER_BYTES, ConformReport, Job, conform_some, open_database
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.landing import LandReport
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from expectations import Verdict
 
 Progress = Callable[[str], None]
+_MOST_TOGETHER = 50  # deliveries in a lot: their files are open at the same time
 
 
 class Busy(RuntimeError):
@@ -99,28 +100,37 @@ def conform_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet,
         return {}
     keys, ledger, reports = load_keys(), Ledger(home.ledger), {}
 
-    def one(delivery: Delivery) -> tuple[Delivery, ConformReport]:
+    def conform_few(few: list[Delivery]) -> list[tuple[Delivery, ConformReport]]:
         if stop and stop.is_set():
             raise Stopped
-        feed = feeds[delivery.feed]
-        return delivery, conform(
-            feed, landed_file(home, delivery), delivery.delivery_id, delivery.order, keys,
-            raw_path(home, feed, delivery), raw_path(home, feed, delivery, is_restricted=True), database, delivery.file_name,
-        )
+        feed = feeds[few[0].feed]
+        jobs = [Job(landed_file(home, d), d.delivery_id, d.order, raw_path(home, feed, d), raw_path(home, feed, d, is_restricted=True), d.file_name) for d in few]
+        return list(zip(few, conform_some(feed, jobs, keys, database), strict=True))
 
-    # Large files first, so that the last thread to finish has little left.
-    pending.sort(key=lambda d: -d.n_bytes)
+    steps = Steps(progress, len(pending))
     with open_database() as database, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        steps = Steps(progress, len(pending))
-        for done in as_completed([pool.submit(one, d) for d in pending]):
-            delivery, report = done.result()
-            if not delivery.conformed:
-                facts = {k: v for k, v in asdict(report).items() if k != "delivery_id"}
-                ledger.append("conform", delivery_id=delivery.delivery_id, feed=delivery.feed,
-                              feed_version=feeds[delivery.feed].version, reader_version=READER_VERSION, **facts)
-            reports.setdefault(delivery.feed, []).append(report)
-            steps.done("conformed", _outcome(delivery, report), is_fault=bool(report.refused or _warnings(report)) or report.n_quarantined > 0)
+        for done in as_completed([pool.submit(conform_few, few) for few in _together(pending)]):
+            entries = []
+            for delivery, report in done.result():
+                if not delivery.conformed:
+                    facts = {k: v for k, v in asdict(report).items() if k != "delivery_id"}
+                    entries.append(("conform", {"delivery_id": delivery.delivery_id, "feed": delivery.feed, "feed_version": feeds[delivery.feed].version,
+                                                "reader_version": READER_VERSION, **facts}))
+                reports.setdefault(delivery.feed, []).append(report)
+                steps.done("conformed", _outcome(delivery, report), is_fault=bool(report.refused or _warnings(report)) or report.n_quarantined > 0)
+            ledger.append_many(entries)
     return reports
+
+
+def _together(pending: list[Delivery]) -> list[list[Delivery]]:
+    """Small deliveries of a feed in lots, in their own order; the largest lots first, so that the last thread to finish has little left."""
+    lots: list[list[Delivery]] = []
+    for delivery in sorted(pending, key=lambda d: (d.feed, d.delivery_order)):
+        if lots and lots[-1][0].feed == delivery.feed and sum(d.n_bytes for d in (*lots[-1], delivery)) <= TOGETHER_BYTES and len(lots[-1]) < _MOST_TOGETHER:
+            lots[-1].append(delivery)
+        else:
+            lots.append([delivery])
+    return sorted(lots, key=lambda lot: -sum(d.n_bytes for d in lot))
 
 
 def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -> list[Verdict]:

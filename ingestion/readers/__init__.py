@@ -47,7 +47,7 @@ class Source:
     `repair`, where a reader has it, opens the file again in a slower way that cannot fail on single
     lines; it is for the caller to use when `relation` cannot be read. Of a sparse source `headers` are
     the names that occur, and a name that does not may simply have no value. `is_iso_dated`: dates were
-    cells of a spreadsheet and are given as ISO text.
+    cells of a spreadsheet and are given as ISO text. `n_bytes`: the size of the file, unpacked.
     """
 
     relation: str
@@ -57,6 +57,7 @@ class Source:
     repair: Callable[[], Source] | None = None
     is_sparse: bool = False
     is_iso_dated: bool = False
+    n_bytes: int = 0
 
     def close(self) -> None:
         """Remove what was written on the way. The delivered file is never among it."""
@@ -86,7 +87,9 @@ def open_source(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:
         source.is_iso_dated = kind == "workbook"
         if plain != path:
             source.temporary.append(plain)
-        return reshape(source, feed)
+        source = reshape(source, feed)
+        source.n_bytes = plain.stat().st_size
+        return source
     except BaseException:
         if plain != path:
             plain.unlink(missing_ok=True)

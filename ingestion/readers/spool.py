@@ -44,18 +44,18 @@ class Spool:
 
     def relation(self, extra: str = "") -> str:
         """SQL for a FROM clause over the complete file; `extra` are further select items."""
-        items = [self._item(identifier(name)) for name in self.columns]
-        items += ["_problem", "file_row_number + 1 as _row_number", *([extra] if extra else [])]
+        names = map(identifier, self.columns)
+        items = [*(f"nullif({name}, '') as {name}" if self._is_trimmed else name for name in names), "_problem", "file_row_number + 1 as _row_number", *([extra] if extra else [])]
         return f"(select {', '.join(items)} from read_parquet({literal(str(self.path))}, file_row_number=true))"
-
-    def _item(self, name: str) -> str:
-        return f"nullif(trim({name}, e' \\t\\r\\n'), '') as {name}" if self._is_trimmed else name
 
     def _flush(self) -> None:
         import pyarrow
+        from pyarrow import compute
 
-        columns = [_array(column) for column in zip(*self._rows, strict=True)]
-        self._writer.write_table(pyarrow.table(columns, schema=self._schema))
+        *columns, problems = [_array(column) for column in zip(*self._rows, strict=True)]
+        if self._is_trimmed:
+            columns = [compute.utf8_trim(column, " \t\r\n") for column in columns]
+        self._writer.write_table(pyarrow.table([*columns, problems], schema=self._schema))
         self._rows.clear()
         self._n_bytes = 0
 

@@ -35,7 +35,7 @@ def test_what_goes_wrong_in_the_head_start_fails_the_run(small: Small):
         head_start.result()
 
 
-def test_leaving_early_stops_between_two_files_and_loses_nothing(small: Small, monkeypatch: pytest.MonkeyPatch):
+def test_leaving_early_stops_between_two_lots_and_loses_nothing(small: Small, monkeypatch: pytest.MonkeyPatch):
     for month in range(1, 7):
         small.deliver(f"tuva_encounter_counts_2025{month:02}01.csv", HEAD + ROWS.replace("north", f"north{month}"))
     reached, go_on = threading.Event(), threading.Event()
@@ -45,8 +45,9 @@ def test_leaving_early_stops_between_two_files_and_loses_nothing(small: Small, m
         assert go_on.wait(30)
         return real(*arguments)
 
-    real = pipeline.conform
-    monkeypatch.setattr(pipeline, "conform", hold)
+    real = pipeline.conform_some
+    monkeypatch.setattr(pipeline, "conform_some", hold)
+    monkeypatch.setattr(pipeline, "TOGETHER_BYTES", 1)
     monkeypatch.setattr(pipeline.os, "cpu_count", lambda: 1)
     with pytest.raises(ValueError, match="the graph is broken"), HeadStart(small.home, small.feeds, [str(small.inbox)], small.lines.append) as head_start:
         assert reached.wait(30)
@@ -55,6 +56,6 @@ def test_leaving_early_stops_between_two_files_and_loses_nothing(small: Small, m
     with pytest.raises(pipeline.Stopped):
         head_start.result()
     assert 0 < len(pipeline.pending_conform(small.home, small.feeds)) < 6
-    monkeypatch.setattr(pipeline, "conform", real)
+    monkeypatch.setattr(pipeline, "conform_some", real)
     pipeline.conform_new(small.home, small.feeds)
     assert [d.status for d in read_catalogue(small.home, small.feeds)] == ["conformed"] * 6
