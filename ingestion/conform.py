@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +23,7 @@ from ingestion.header_fit import choose
 from ingestion.home import replacing
 from ingestion.kinds import KINDS
 from ingestion.raw_files import count, mark_repeated_keys, staged, write_apart
-from ingestion.readers import Refused, Source, open_source
+from ingestion.readers import Refused, Source, open_source, read_or_repair
 from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import identifier, literal
 
@@ -267,22 +267,18 @@ def _copy(con: DuckDBPyConnection, group: list[_Opened], parts: list[Path]) -> N
     first = group[0]
     items = {name: ItemSource(pair[1]) for name, pair in first.columns.items() if pair[0] is None}
 
-    def copy() -> None:
-        known = told_apart(con, first.feed, first.source.relation, items)
+    def copy(source: Source) -> None:
+        if len(group) == 1:
+            first.source = source
+        known = told_apart(con, first.feed, source.relation, items)
         write_apart(con, lambda some: _statement(first.feed, _rows(some), first.columns, known), group, parts)
 
     try:
-        copy()
-    except (duckdb.IOException, duckdb.OutOfMemoryException):
-        raise  # the machine's fault, not the file's: the run fails and can be repeated
+        # Of several, who is odd shows when each is read alone.
+        read_or_repair(first.source if len(group) == 1 else replace(first.source, repair=None), copy)
     except (duckdb.BinderException, duckdb.ParserException) as error:
         raise Refused("feed_definition", f"a rule of the feed cannot be evaluated ({type(error).__name__})",
                       "Correct 'when' under rules in the feed: SQL over the names of its columns.") from None
-    except duckdb.Error as error:
-        if len(group) > 1 or first.source.repair is None:
-            raise Refused("unreadable", f"the file cannot be read ({type(error).__name__})", "Ask the sender for the file again.") from None
-        first.source = first.source.repair()  # the careful way of reading a file
-        copy()
 
 
 def _write_free_text(con: DuckDBPyConnection, group: list[_Opened]) -> None:

@@ -10,7 +10,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ingestion.readers.scratch import removed_on_failure
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,20 +82,34 @@ def open_source(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:
     from ingestion.readers.reshape import reshape
 
     plain = _unpacked(Path(path), feed.format)
-    try:
-        kind = _kind(plain, feed.format.type, plain != path)
-        reader = importlib.import_module(f"ingestion.readers.{kind}")
-        source = reader.open(con, plain, feed)
-        source.is_iso_dated = kind == "workbook"
-        if plain != path:
-            source.temporary.append(plain)
+    unpacked = [plain] if plain != path else []
+    with removed_on_failure(unpacked):
+        kind = _kind(plain, feed.format.type, bool(unpacked))
+        source = importlib.import_module(f"ingestion.readers.{kind}").open(con, plain, feed)
+    source.is_iso_dated = kind == "workbook"
+    source.temporary.extend(unpacked)
+    with removed_on_failure(source.temporary):
         source = reshape(source, feed)
         source.n_bytes = plain.stat().st_size
-        return source
-    except BaseException:
-        if plain != path:
-            plain.unlink(missing_ok=True)
-        raise
+    return source
+
+
+def read_or_repair(source: Source, read: Callable[[Source], Any]) -> Any:
+    """`read(source)`; where DuckDB cannot read the file as it lies, `read` of its repaired twin.
+
+    Raises Refused where neither can be read. A fault of the machine (disk, memory) and one in the feed's own SQL pass as they are.
+    """
+    import duckdb
+
+    for way in (lambda: source, source.repair):
+        if way is not None:
+            try:
+                return read(way())
+            except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.BinderException, duckdb.ParserException):
+                raise
+            except duckdb.Error as error:
+                kind = type(error).__name__  # its text may quote the file
+    raise Refused("unreadable", f"the file cannot be read ({kind})", "Ask the sender for the file again.")
 
 
 def _unpacked(path: Path, fmt: Format) -> Path:

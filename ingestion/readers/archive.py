@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import IO
 from ingestion.readers import Refused
 from ingestion.readers.compression import MAX_RATIO, RATIO_COUNTS_FROM_BYTES
 from ingestion.readers.content import describe
+from ingestion.readers.scratch import scratch
 
 MAX_MEMBERS = 1_000
 _WORKBOOKS = (".xlsx", ".xlsm")  # are zip packages themselves
@@ -46,14 +46,10 @@ def unpack_only_member(path: Path, max_bytes: int) -> Path:
         raise Refused("archive_members", f"the zip archive holds {len(members)} files of data, a delivery is one file",
                       "Put the archive into the inbox, where each file in it becomes a delivery of its own, or unpack it first."
                       if members else _SEND_AGAIN)
-    with tempfile.NamedTemporaryFile(prefix="pxw-", suffix=".plain", delete=False) as out:
-        try:
-            for chunk in content_of(path, members[0], max_bytes):
-                out.write(chunk)
-        except BaseException:
-            Path(out.name).unlink()
-            raise
-    return Path(out.name)
+    with scratch(".plain") as plain, plain.open("wb") as out:
+        for chunk in content_of(path, members[0], max_bytes):
+            out.write(chunk)
+    return plain
 
 
 def data_members(packed: Path | IO[bytes], n_bytes: int, max_bytes: int) -> list[str]:

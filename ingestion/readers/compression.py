@@ -7,11 +7,11 @@ Does not belong here: what the unpacked bytes mean; the zip inside a workbook (w
 from __future__ import annotations
 
 import gzip
-import tempfile
 import zlib
 from pathlib import Path
 
 from ingestion.readers import Refused
+from ingestion.readers.scratch import scratch
 
 # Deflate reaches at most about 1,030 : 1. Survey files, the most repetitive ones met, reach 30 to 60.
 MAX_RATIO = 200
@@ -25,13 +25,9 @@ def unpack(path: Path, max_bytes: int) -> Path:
 
     Raises Refused for a truncated or damaged stream, more than `max_bytes`, or a ratio above MAX_RATIO.
     """
-    with path.open("rb") as packed, tempfile.NamedTemporaryFile(prefix="pxw-", suffix=".plain", delete=False) as out:
-        try:
-            _copy(packed, out, max_bytes)
-        except BaseException:
-            Path(out.name).unlink()
-            raise
-    return Path(out.name)
+    with scratch(".plain") as plain, path.open("rb") as packed, plain.open("wb") as out:
+        _copy(packed, out, max_bytes)
+    return plain
 
 
 def _copy(packed, out, max_bytes: int) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
 from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
+from ingestion.readers.scratch import removed_on_failure, scratch
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     if fmt.encoding != "utf-8":
         path = to_utf8(path, fmt.encoding)
         temporary.append(path)
-    headers, n_skipped = _headers(path, fmt, feed)
-    source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
-    source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
-    return source.repair() if _is_suspect(path, fmt) else source
+    with removed_on_failure(temporary):
+        headers, n_skipped = _headers(path, fmt, feed)
+        source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
+        source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
+        return source.repair() if _is_suspect(path, fmt) else source
 
 
 def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_skipped: int) -> Source:
@@ -160,15 +162,13 @@ def refuse_other_encoding(path: Path, fmt: Format) -> None:
 
 def to_utf8(path: Path, encoding: str) -> Path:
     """A copy in UTF-8 the caller removes. Raises Refused for bytes that are not in `encoding`."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".utf8", delete=False) as out:
+    with scratch(".utf8") as plain, plain.open("w", encoding="utf-8", newline="") as out:
         try:
             with path.open("r", encoding=encoding, newline="") as text:
                 for chunk in iter(lambda: text.read(1 << 20), ""):
                     out.write(chunk)
         except UnicodeError as error:
-            Path(out.name).unlink()
-            raise Refused("wrong_encoding", f"the file is not {encoding} (near byte {error.start})",
+            where = f"near byte {error.start}" if isinstance(error, UnicodeDecodeError) else "it has no byte order mark"
+            raise Refused("wrong_encoding", f"the file is not {encoding} ({where})",
                           "Correct format.encoding in the feed, or have the file sent again.") from None
-    return Path(out.name)
+    return plain

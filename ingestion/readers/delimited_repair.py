@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ingestion.readers.scratch import scratch
 
 if TYPE_CHECKING:
     from ingestion.feed import Format
@@ -24,9 +25,7 @@ MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for
 def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
     """Write `_row_number, _problem, column...` as plain CSV into a temporary file and return its path."""
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
-    with path.open("rb") as source, tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", suffix=".repaired", delete=False
-    ) as out:
+    with scratch(".repaired") as clean, path.open("rb") as source, clean.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         records = _records(source, (fmt.quote or "").encode())
         for _ in range(n_skipped):
@@ -38,7 +37,7 @@ def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
             number += 1
             cells, problem = _cells(raw, problem, fmt, n_columns)
             writer.writerow([number, problem or "", *cells])
-    return Path(out.name)
+    return clean
 
 
 def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tuple[list[str], str | None]:

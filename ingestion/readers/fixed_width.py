@@ -16,6 +16,7 @@ from ingestion.readers import Refused, Source
 from ingestion.readers.content import describe_text
 from ingestion.readers.delimited import refuse_other_encoding, to_utf8
 from ingestion.readers.lines import open_lines
+from ingestion.readers.scratch import removed_on_failure
 from ingestion.sql import identifier
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     fmt = feed.format
     refuse_other_encoding(path, fmt)
     _refuse_other_layout(path)
-    plain = path if fmt.encoding == "utf-8" else to_utf8(path, fmt.encoding)
-    source = open_lines(plain, lambda lines: _columns(lines, fmt), list(fmt.fields), is_trimmed=False)
-    if plain != path:
-        source.temporary.append(plain)
+    if fmt.encoding == "utf-8":
+        return _lines(path, fmt)
+    plain = to_utf8(path, fmt.encoding)
+    with removed_on_failure([plain]):
+        source = _lines(plain, fmt)
+    source.temporary.append(plain)
     return source
+
+
+def _lines(path: Path, fmt: Format) -> Source:
+    return open_lines(path, lambda lines: _columns(lines, fmt), list(fmt.fields), is_trimmed=False)
 
 
 def _columns(lines: str, fmt: Format) -> str:

@@ -12,12 +12,17 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.readers import Source
 
 ACCESS = "raw_access"
 NO_ACCESS = 4  # exit code
@@ -57,8 +62,7 @@ def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Itera
 
     from ingestion.feed import load_feeds
     from ingestion.landing import landed_path
-    from ingestion.readers import Refused, open_source
-    from ingestion.sql import identifier
+    from ingestion.readers import Refused, open_source, read_or_repair
 
     path, feed = landed_path(home, sha256), load_feeds().get(feed_name)
     if feed is None:
@@ -67,17 +71,21 @@ def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Itera
         raise click.ClickException(f"the landed file {sha256} is missing from {home.landing}; `pxw verify` lists what else is")
     if (actual := sha256_of(path)) != sha256:
         raise click.ClickException(f"the landed file {path} was changed: SHA-256 is {actual}, so its records are not those that were delivered; see `pxw verify`")
-    numbers = sorted(set(row_numbers))
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute("set disabled_optimizers = 'type_pushdown'")
         try:
-            with open_source(con, path, feed) as source:
-                names = ", ".join(identifier(name) for name in source.headers)
-                found = con.execute(f"select _row_number, {names} from {source.relation} where _row_number in (select unnest(?::bigint[]))",
-                                    [numbers]).fetchall()
-                return {row[0]: dict(zip(source.headers, row[1:], strict=True)) for row in found}
+            with open_source(con, path, feed) as opened:
+                return read_or_repair(opened, lambda source: _records(con, source, sorted(set(row_numbers))))
         except Refused as refusal:
             raise click.ClickException(str(refusal)) from None
+
+
+def _records(con: DuckDBPyConnection, source: Source, numbers: list[int]) -> dict[int, dict[str, str | None]]:
+    from ingestion.sql import identifier
+
+    names = ", ".join(identifier(name) for name in source.headers)
+    found = con.execute(f"select _row_number, {names} from {source.relation} where _row_number in (select unnest(?::bigint[]))", [numbers]).fetchall()
+    return {row[0]: dict(zip(source.headers, row[1:], strict=True)) for row in found}
 
 
 def with_originals(home: Home, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

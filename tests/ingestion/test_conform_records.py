@@ -60,7 +60,7 @@ def test_the_first_filled_of_several_columns(tmp_path):
     content = (b"PAT_ENC_CSN_ID,PAT_ID,CONTACT_DATE,ENC_TYPE,APPT_STATUS_C,DEPARTMENT_ID,HOSPITAL_AREA_ID,HOSP_ADMSN_TIME,HOSP_DISCH_TIME,ADT_PAT_CLASS\n"
                b"1,p,2025-03-03,Hospital Encounter,,4W,F1,2025-03-02 23:00:00,2025-03-04 10:00:00,Inpatient\n2,p,2025-03-03,Office Visit,6,CL,F1,,,\n")
     rows = conformed(FEEDS["epic_encounters"], content, tmp_path)
-    assert [(row["class_code"], f"{row['start_on']}", row["status_code"]) for row in rows] == [("Inpatient", "2025-03-02", "completed"), ("Office Visit", "2025-03-03", "completed")]
+    assert [(row["class_code"], f"{row['start_on']}", row["status_code"]) for row in rows] == [("Inpatient", "2025-03-02", "completed"), ("Office Visit", "2025-03-03", "arrived")]
 
 
 def test_an_expression_that_cannot_run_is_refused_in_the_feed():

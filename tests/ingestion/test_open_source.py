@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.readers import Refused
+from ingestion.readers import Refused, read_or_repair
 from tests.ingestion.reading import feed_of, reading, refusal
 from tests.ingestion.workbooks import workbook
 
@@ -90,3 +90,28 @@ def test_reading_xml_does_not_load_pandas(tmp_path):
         "print('lxml' in sys.modules, 'pandas' in sys.modules)"
     )
     assert printed(program) == "True False"
+
+
+@pytest.mark.parametrize(("content", "fmt", "rule"), [
+    ("a,a\né,2\n".encode("cp1252"), {"type": "delimited", "encoding": "cp1252"}, "duplicate_header"),
+    (b"a,b\n1,2\n" + b"\xff\xfe", {"type": "delimited", "encoding": "utf-16"}, "wrong_encoding"),
+    (b"<rows><row><a>1</a></row></rows>", {"type": "xml", "record": "row", "pivot": {"key": ["k"], "name": ["a"], "value": "v"}}, "missing_column"),
+    (gzip.compress(b"a,a\n1,2\n"), {"type": "delimited"}, "duplicate_header"),
+])
+def test_a_refused_file_leaves_nothing_in_the_temporary_folder(content, fmt, rule, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert refusal(content, feed_of(["a", "b"], **fmt)).rule == rule
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_read_as_it_lies_is_read_the_careful_way_and_else_refused():
+    content = b"a,b\n1,2\n" + b"\xff,4\n5,6\n"
+    with reading(content, CSV) as read:
+        def rows(source):
+            return read.con.execute(f"select a, b from {source.relation} order by _row_number").fetchall()
+
+        assert read_or_repair(read.source, rows) == [("1", "2"), ("", ""), ("5", "6")]
+        read.source.repair = None
+        with pytest.raises(Refused, match="cannot be read") as told:
+            read_or_repair(read.source, rows)
+        assert told.value.rule == "unreadable" and told.value.__cause__ is None
