@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from expectations import DeliveryRaw, judge
@@ -131,6 +132,36 @@ def test_two_hospitals_in_a_file_hold_it(tmp_path):
 def test_old_questions_after_the_change_hold_the_file(tmp_path):
     text = re.sub(r"<discharge-yr>\d+<", "<discharge-yr>2025<", FILE.read_text())
     assert any("X19" in failure.message for failure in judged(text, tmp_path).failures)
+
+
+def test_new_questions_before_the_change_hold_the_file(tmp_path):
+    new = ("rest", "informed-about-care", "worked-together", "help-right-away", "rest-recovery", "plans-made", "family-symptom-information", "stay-planned")
+    text = FILE.read_text().replace("<quiet>", "".join(f"<{name}>1</{name}>" for name in new) + "<quiet>")
+    text = re.sub(r"<(call-button|ct-[\w-]+|er-admission)>\w+</\1>", "", text)
+    assert any("before 2025" in failure.message for failure in judged(text, tmp_path).failures)
+
+
+@pytest.mark.parametrize("element", ["call-button", "ct-understanding", "er-admission"])
+def test_any_old_question_after_the_change_holds_the_file(tmp_path, element):
+    text = re.sub(r"<discharge-yr>\d+<", "<discharge-yr>2025<", FILE.read_text())
+    others = {"call-button", "ct-preferences", "ct-understanding", "ct-purpose-med", "er-admission"} - {element}
+    text = re.sub(rf"<({'|'.join(others)})>\w+<", r"<\1>M<", text)
+    assert any("29-item form" in failure.message for failure in judged(text, tmp_path).failures)
+
+
+def test_a_zero_before_a_code_means_nothing(tmp_path):
+    coded = "survey-status|language|gender|patient-age|principal-reason-admission|survey-mode|sample-type|number-survey-attempts-mail|number-survey-attempts-telephone"
+    (one := tmp_path / "one").mkdir()
+    (two := tmp_path / "two").mkdir()
+    plain, zeros = conformed(FILE.read_text(), one), conformed(re.sub(rf"<({coded})>(\d)<", r"<\1>0\2<", FILE.read_text()), two)
+    assert zeros[0] == plain[0] and plain[0].n_accepted > 0
+    assert duckdb.sql(f"from read_parquet('{zeros[1]}') except from read_parquet('{plain[1]}')").fetchall() == []
+
+
+@pytest.mark.parametrize(("field", "missing"), [("gender", "M"), ("discharge-status", "M"), ("patient-age", "M")])
+def test_a_field_marked_missing_too_often_is_told(tmp_path, field, missing):
+    verdict = judged(re.sub(rf"<{field}>\w+<", f"<{field}>{missing}<", FILE.read_text()), tmp_path)
+    assert any("X17: 5 %" in warning.message for warning in verdict.warnings)
 
 
 def test_a_sample_size_that_is_not_the_number_of_records_is_told(tmp_path):

@@ -132,6 +132,38 @@ def test_fft_counts_keep_suppression_and_the_calendar_year(read):
     assert emergency.rows("period_start_on::varchar")[-1] == ("2025-03-01",)
 
 
+@pytest.mark.parametrize(("year", "month", "first_on"), [
+    ("2024-25", "JANUARY", "2025-01-01"), ("2024_25", "Jan", "2025-01-01"), ("2024/25", "January 2025", "2025-01-01"), ("2025-26", "May", "2025-05-01"), ("2025_26", "Sep", "2025-09-01"),
+])
+def test_the_month_of_an_fft_file_in_all_its_forms(read, tmp_path, year, month, first_on):
+    (file := tmp_path / "fft_emergency_202503_20250420.csv").write_text(
+        fixture("nhs_fft", "*.csv").read_text().replace("2024-25,April", f"{year},{month}"))
+    done = read("nhs_fft", file)
+    assert done.report.rules == {} and done.rows("period_start_on::varchar")[0] == (first_on,)
+
+
+def test_a_virtual_group_is_a_group_and_an_unknown_kind_is_told(read, tmp_path):
+    text = fixture("cahps_mips_scores").read_text()
+    (file := tmp_path / "cahps_mips_scores_2025_20260701.csv").write_text(text.replace("Practice,CAHPS_1,", "Virtual Group,CAHPS_1,").replace("Practice,CAHPS_2,", "Club,CAHPS_2,"))
+    done = read("cahps_mips_scores", file)
+    assert done.report.rules == {} and set(done.report.warning_rules) == {"unknown_code"}
+    assert done.rows("entity_level")[:2] == [("group",), (None,)]
+
+
+def test_public_results_under_the_older_names_of_their_dates(read, shared, tmp_path):
+    (file := tmp_path / "HCAHPS-State.csv").write_text(
+        (shared / "samples/cms/HCAHPS-State.csv").read_text().replace("Start Date", "Measure Start Date", 1).replace("End Date", "Measure End Date", 1))
+    assert (read("cms_hcahps_public", file).report.n_accepted) == 4032
+
+
+@pytest.mark.parametrize(("release", "period"), [("07_2014", ("2012-10-01", "2013-09-30")), ("07_2026", ("2024-10-01", "2025-09-30"))])
+def test_releases_before_and_after_the_known_ones_have_their_period(read, shared, tmp_path, release, period):
+    lines = (shared / "oracles" / "cms_hcahps_history" / "national_results.csv").read_text().splitlines()
+    (file := tmp_path / "hcahps_history_national_results.csv").write_text("\n".join([lines[0], lines[1].replace("07_2015", release)]) + "\n")
+    assert release in file.read_text()
+    assert set(read("hcahps_history_results", file).rows("period_start_on::varchar, period_end_on::varchar")) == {period}
+
+
 def test_scores_of_practices_under_either_id(read, shared):
     import csv
 
