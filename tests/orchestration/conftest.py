@@ -49,6 +49,16 @@ class Small:
         with pipeline.exclusive(self.home):
             return run_job(self.home, [str(self.inbox)], progress=self.lines.append, definitions=self.definitions(is_held=True), **options)
 
+    def run_ahead(self, inbox: Path):
+        """A run with a head start in `inbox`, in the order of `pxw run`: who holds the home clears away what a crash left, then files come in."""
+        from orchestration import pipeline
+        from orchestration.ahead import HeadStart
+        from orchestration.run_job import run_job
+
+        with pipeline.exclusive(self.home), HeadStart(self.home, self.feeds, [str(inbox)], self.lines.append) as head_start:
+            outcome = run_job(self.home, [str(inbox)], progress=self.lines.append, definitions=self.definitions(is_held=True), head_start=head_start)
+        return outcome, head_start
+
     def published_bytes(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(self.home.published.rglob("*")) if path.is_file()}
 

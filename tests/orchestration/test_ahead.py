@@ -17,8 +17,7 @@ NAME = "tuva_encounter_counts_20251001.csv"
 
 def test_a_run_takes_over_what_the_head_start_brought_in(small: Small):
     small.deliver(NAME, HEAD + ROWS + BAD_ROW)
-    with HeadStart(small.home, small.feeds, [str(small.inbox)], small.lines.append) as head_start:
-        outcome = small.run(head_start=head_start)
+    outcome, head_start = small.run_ahead(small.inbox)
     assert outcome.is_ok and outcome.is_published, outcome.failures
     assert [line for line in small.lines if "9 rows accepted, 1 quarantined" in line] != []
     assert {"loading", "landing", "conforming", "expectations", "dbt", "publishing"} <= set(outcome.seconds)
@@ -27,9 +26,7 @@ def test_a_run_takes_over_what_the_head_start_brought_in(small: Small):
 
 
 def test_what_goes_wrong_in_the_head_start_fails_the_run(small: Small):
-    gone = str(small.inbox / "nowhere")
-    with HeadStart(small.home, small.feeds, [gone], small.lines.append) as head_start:
-        outcome = small.run(head_start=head_start)
+    outcome, head_start = small.run_ahead(small.inbox / "nowhere")
     assert not outcome.is_ok and "no such folder" in outcome.failures[0]
     with pytest.raises(SourceError):
         head_start.result()
