@@ -9,7 +9,6 @@ and manifest together. A reader that has the old file open keeps it; the one bef
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestion.home import Home, fsync_dir
+from ingestion.home import Home, fsync_dir, sha256_of
 from ingestion.sql import identifier, literal
 from orchestration.built import connect_to_build
 from orchestration.small_cells import Suppression, suppression_of
@@ -65,10 +64,10 @@ def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]],
         manifest = {
             "run_id": plan.run_id, "fingerprint": plan.fingerprint, "code_version": code_version(),
             "as_of": plan.as_of.isoformat() if plan.as_of else None, "published_at": published_at,
-            "small_cells": suppression.facts(), "tables": tables, "file_sha256": _sha256(fresh / "px.duckdb"), "deliveries": deliveries,
+            "small_cells": suppression.facts(), "tables": tables, "file_sha256": sha256_of(fresh / "px.duckdb"), "deliveries": deliveries,
         }
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        manifest_sha256 = _sha256(fresh / "manifest.json")
+        manifest_sha256 = sha256_of(fresh / "manifest.json")
         fresh.chmod(0o755)
         final = _place(shelf, fresh, plan.run_id)
     finally:
@@ -111,12 +110,7 @@ def _write_table(con: DuckDBPyConnection, name: str, ddl: str, key: tuple[str, l
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
     if key:
         con.execute(f"alter table {table} add primary key ({order})")
-    return {"n_rows": n_rows, "sha256": _sha256(parquet)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return {"n_rows": n_rows, "sha256": sha256_of(parquet)}
 
 
 def _copy_comments(con: DuckDBPyConnection) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestion.home import Home, replacing
+from ingestion.home import Home, replacing, sha256_of
 from ingestion.ledger import Ledger
 from ingestion.sql import identifier, literal
 from orchestration.built import connect_to_build
@@ -139,8 +139,7 @@ def keep_parquet(con: DuckDBPyConnection, home: Home, name: str, query: str) -> 
     """Write the result below ledger/history under its own hash; file and SHA-256."""
     with replacing(history_folder(home) / f".{name}.parquet", is_durable=True) as part:
         con.execute(f"copy ({query}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
-        with part.open("rb") as handle:
-            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        sha256 = sha256_of(part)
     final = history_folder(home) / f"{name}-{sha256[:16]}.parquet"
     (history_folder(home) / f".{name}.parquet").replace(final)
     return {"file": final.name, "sha256": sha256}
@@ -183,8 +182,7 @@ def _publish(con: DuckDBPyConnection, name: str, parquet: Path, order: str) -> d
     table = f"px.marts.{identifier(name)}"
     n_rows = con.execute(f"insert into {table} by name select * from {name} order by {order}").fetchone()[0]
     con.execute(f"copy (select * from {table}) to {literal(str(parquet))} (format parquet, compression zstd)").fetchall()
-    with parquet.open("rb") as handle:
-        return {"n_rows": n_rows, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+    return {"n_rows": n_rows, "sha256": sha256_of(parquet)}
 
 
 def create_publications(con: DuckDBPyConnection, entries: list[dict[str, Any]]) -> None:
