@@ -79,6 +79,8 @@ def run_dbt(
     with dbt_environment(home):
         result = invoke_dbt(list(arguments), on_event, parsed)
     if result.is_ok and arguments[0] == "build":
+        with next_build_file(home).open("rb") as whole:
+            os.fsync(whole.fileno())  # while it was written nothing was synchronised (profiles.yml)
         next_build_file(home).replace(home.build_file)
     return result
 

@@ -31,18 +31,16 @@ with setting as (
     )
 ),
 
-entity as (
-    select kpi_id, period_grain, level, facility_id, unit_id, service_line
-    from (
-        select distinct kpi_id, period_grain, level, facility_id, unit_id, service_line
-        from {{ ref('kpi_value') }}
-        where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT'
-    )
-    union all by name
-    select distinct kpi_id, 'event' as period_grain, level, facility_id, unit_id, service_line
+drawn as (
+    select distinct kpi_id, period_grain, level, facility_id, unit_id, service_line
     from {{ ref('kpi_value') }}
-    where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT' and period_grain = 'month'
-        and kpi_id in (select kpi_id from {{ source('definition', 'kpi') }} where chart in ('g', 't', 'auto'))
+    where segment_type = 'all' and reason is distinct from 'UNASSIGNED_UNIT'
+),
+
+entity as (
+    select * from drawn
+    union all by name
+    select kpi_id, 'event' as period_grain, level, facility_id, unit_id, service_line from drawn where period_grain = 'month'
 )
 
 select
