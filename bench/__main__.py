@@ -32,9 +32,11 @@ def compare(plain: Path, published: Path) -> tuple[int, float]:
         select count(*), count(*) filter (b.value is null), count(*) filter (a.value is null),
             list_sort(list(distinct split_part(kpi_key, ':', 1)) filter (a.value is null or b.value is null)),
             max(abs(a.value - b.value))
-        from (from '{published}' where value is not null) as a full join (from '{plain}' where value is not null) as b using (kpi_key)""").fetchall()[0]
+        from (from '{published}' where value is not null) as a
+        full join (from '{plain}' where value is not null) as b using (kpi_key)""").fetchall()[0]
     if n_ours or n_theirs or not n:
-        raise SystemExit(f"the two do not compute the same: of {n} values {n_ours} are only published, {n_theirs} only recounted ({', '.join(kpis)})")
+        raise SystemExit(f"the two do not compute the same: of {n} values {n_ours} are only published, {n_theirs} only recounted "
+                         f"({', '.join(kpis or ['none at all'])})")
     if not worst <= FURTHEST_APART:
         raise SystemExit(f"the two do not compute the same: values differ by up to {worst:.1e}")
     return n, worst

@@ -1,7 +1,6 @@
 """Adjusted scores: a regression within entities, over all of them together.
 
-Belongs here: the window of a study, its sums of products in one pass over the surveys, the least squares over those.
-Does not belong here: raw scores, variances, tests.
+Belongs here: the window of a study, who answered in it, the least squares. Does not belong here: raw scores, variances, tests.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from bench.plain.surveys import FEEDS
 from bench.plain.units import stretch
 
 ENTITIES = {"facility": "facility_id", "unit": "facility_id || '/' || unit_id"}
-WHO = {"facility": "true", "unit": "unit_id <> 'unassigned'"}
-Y = "y__{}__{}"  # of a KPI and an item
 
 
 def adjusted(script: Script) -> None:
@@ -26,29 +23,28 @@ def adjusted(script: Script) -> None:
     for study, settings in script.studies.items() if last else ():
         assert (settings["windows"], settings["impute"], settings["k"]) == ({"rolling_4_quarters": 1}, True, 1)  # what is computed here
         first_on, last_on = first_day_of(f"{3 * last - 9}"), f"last_day({first_day_of(f'{3 * last + 2}')})"
-        names = [f"x{number}" for number in range(len(settings["adjusters"]))]
-        _respondents(script, dict(zip(names, settings["adjusters"], strict=True)), f"{first_on} and {last_on}")
+        names = _respondents(script, settings["adjusters"], f"{first_on} and {last_on}")
         for level in settings["levels"]:
             weights = _weights(script, study, level, first_on, last_on)
-            found = script.run(_sums(names, weights, level)).fetchnumpy()
+            labels, entity, x, answers = _of_level(script, level, names, sorted({item for items in weights.values() for item in items}))
             for kpi, items in weights.items():
-                entities, scores = _scores(found, kpi, list(items), names)
-                script.run(f"""
-                    insert into adjusted_value
-                    select concat_ws(':', '{kpi}', 'rolling_12_months', {first_on}, '{level}', unnest($1::varchar[]), 'all'), unnest($2::double[])""",
-                    [entities, scores])
+                y = np.column_stack([_points(answers[item], by_answer) for item, by_answer in items.items()])
+                entities, scores = _scores(y, x, entity)
+                key = f"concat_ws(':', '{kpi}', 'rolling_12_months', {first_on}, '{level}', unnest($1::varchar[]), 'all')"
+                script.run(f"insert into adjusted_value select {key}, unnest($2::double[])", [labels[entities].tolist(), scores.tolist()])
 
 
-def _respondents(script: Script, adjusters: dict[str, dict], days: str) -> None:
-    """Table respondent: who answers in the window, in which unit, with adjusters inside their ranges."""
+def _respondents(script: Script, adjusters: list[dict], days: str) -> list[str]:
+    """Table respondent: who answers in the window, in which unit, with adjusters inside their ranges; returns the adjusters' columns."""
+    columns = {f"x{nth}": f"case when {one['column']} between {one['lowest']} and {one['highest']} then {one['column']} end::double"
+               for nth, one in enumerate(adjusters)}
     script.run(f"""
         create or replace temp table respondent as
-        select facility_id, unit_id, {", ".join(script.scored)},
-            {", ".join(f"case when {one['column']} between {one['lowest']} and {one['highest']} then {one['column']} end as {name}"
-                       for name, one in adjusters.items())}
+        select facility_id, unit_id, {", ".join(script.scored)}, {", ".join(f"{sql} as {name}" for name, sql in columns.items())}
         from (select *, {stretch(script, "discharge_on")} as stretch_on from survey where is_scored and discharge_on between {days})
         join sampled_place using (feed, facility_code, unit_code, stretch_on)
         where facility_id <> 'unassigned'""")
+    return list(columns)
 
 
 def _weights(script: Script, study: str, level: str, first_on: str, last_on: str) -> dict[str, dict[str, dict[int, float]]]:
@@ -64,53 +60,59 @@ def _weights(script: Script, study: str, level: str, first_on: str, last_on: str
                   for item, by_answer in script.weights[measure].items()} for kpi, measure, scale in kpis}
 
 
-def _sums(names: list[str], weights: dict[str, dict[str, dict[int, float]]], level: str) -> str:
-    """SQL: per entity the sums of answers, adjusters and their products, of every KPI and item.
+def _of_level(script: Script, level: str, names: list[str], items: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
+    """Labels of the entities, the entity of every respondent, adjusters, answers by item.
 
-    A missing adjuster is the entity's mean over all its surveys, before any survey drops out.
+    A missing adjuster is the entity's mean over all its respondents, before any of them drops out.
     """
-    points, sums = [], {}
-    for kpi, items in weights.items():
-        for item, by_answer in items.items():
-            y, cases = Y.format(kpi, item), " ".join(f"when {answer} then {weight}::double" for answer, weight in by_answer.items())
-            points.append(f"case when {' + '.join(names)} is not null then case {item} {cases} end end as {y}")
-            sums |= {f"{item}__n": f"count({y})", y: f"sum({y})"} | {f"{y}__{x}": f"sum({y} * {x})" for x in names}
-            for nth, x in enumerate(names):
-                sums[f"{item}__{x}"] = f"sum({x}) filter ({y} is not null)"
-                sums |= {f"{item}__{x}_{other}": f"sum({x} * {other}) filter ({y} is not null)" for other in names[nth:]}
-        sums[f"usable__{kpi}"] = f"count(*) filter (coalesce({', '.join(Y.format(kpi, item) for item in items)}) is not null)"
-    return f"""
-        with respondent_of as (select *, {ENTITIES[level]} as entity from respondent where {WHO[level]}),
-        filled as (
-            select r.* replace ({", ".join(f"coalesce({name}, mean_{name}) as {name}" for name in names)})
-            from respondent_of as r
-            join (select entity, {", ".join(f"avg({name}) as mean_{name}" for name in names)} from respondent_of group by entity) using (entity)
-        )
-        select entity, {", ".join(f"{sql} as {name}" for name, sql in sums.items())}
-        from (select *, {", ".join(points)} from filled) group by entity order by entity"""
+    script.run(f"""
+        create or replace temp table entity as
+        select *, (row_number() over (order by label))::integer - 1 as number
+        from (select distinct {ENTITIES[level]} as label from respondent where '{level}' <> 'unit' or unit_id <> 'unassigned')""")
+    labels = np.array([label for (label,) in script.rows("select label from entity order by number")], dtype=object)
+    found = script.run(f"""
+        select number, {", ".join([*names, *items])} from respondent join entity on label = {ENTITIES[level]}""").fetchnumpy()
+    entity = np.asarray(found["number"])
+    x = np.column_stack([np.ma.filled(found[name], np.nan) for name in names])
+    for values in x.T:
+        is_known = ~np.isnan(values)
+        mean = _means(values[is_known], entity[is_known], len(labels))
+        values[~is_known] = mean[entity[~is_known]]
+    return labels, entity, x, {item: np.ma.filled(found[item], -1) for item in items}
 
 
-def _scores(found: dict, kpi: str, items: list[str], names: list[str]) -> tuple[list[str], list[float]]:
-    """Entities and their adjusted scores; none where there is nobody to compare with. An entity needs two surveys."""
-    is_kept = found[f"usable__{kpi}"] > 1
+def _points(answers: np.ndarray, by_answer: dict[int, float]) -> np.ndarray:
+    points = np.full(256, np.nan)
+    points[list(by_answer)] = list(by_answer.values())
+    return points[answers.view(np.uint8)]
+
+
+def _means(values: np.ndarray, entity: np.ndarray, n: int) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # an entity without values has no mean
+        return np.bincount(entity, values, n) / np.bincount(entity, minlength=n)
+
+
+def _scores(y: np.ndarray, x: np.ndarray, entity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Entities and their adjusted scores; none where there is nobody to compare with. An entity needs two surveys that can be used."""
+    is_usable = ~np.isnan(y).all(axis=1) & ~np.isnan(x).any(axis=1)
+    is_kept = np.bincount(entity[is_usable], minlength=entity.max() + 1) > 1
     if is_kept.sum() < 2:
-        return [], []
-
-    def column(name: str) -> np.ndarray:
-        return np.ma.filled(found[name].astype(float), np.nan)[is_kept]
-
-    raw, level = [], []
-    for item in items:
-        y, n = Y.format(kpi, item), column(f"{item}__n")
-        mean, means = column(y) / n, np.column_stack([column(f"{item}__{x}") for x in names]) / n[:, None]
-        xx = np.array([[np.nansum(column(f"{item}__{min(a, b)}_{max(a, b)}")) for b in names] for a in names])
-        xy = np.array([np.nansum(column(f"{y}__{x}")) for x in names])
-        weighed = np.nan_to_num(means * n[:, None])
-        within = xx - weighed.T @ np.nan_to_num(means), xy - weighed.T @ np.nan_to_num(mean)
-        raw.append(mean)
-        level.append(mean - (means - np.nanmean(means, axis=0)) @ np.linalg.lstsq(*within, rcond=None)[0])
+        return np.array([], dtype=int), np.array([])
+    rows = np.flatnonzero(is_usable & is_kept[entity])
+    code = (np.cumsum(is_kept) - 1)[entity[rows]]
+    raw, level = zip(*(_item(answers, x[rows], code, is_kept.sum()) for answers in y[rows].T), strict=True)
     unadjusted, score = _composite(np.column_stack(raw)), _composite(np.column_stack(level))
-    return found["entity"][is_kept].tolist(), (score + unadjusted.mean() - score.mean()).tolist()
+    return np.flatnonzero(is_kept), score + unadjusted.mean() - score.mean()
+
+
+def _item(y: np.ndarray, x: np.ndarray, entity: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Raw and adjusted mean per entity."""
+    is_known = ~np.isnan(y)
+    y, x, entity = y[is_known], x[is_known], entity[is_known]
+    y_mean, x_mean = _means(y, entity, n), np.column_stack([_means(values, entity, n) for values in x.T])
+    centred = x - x_mean[entity]
+    slopes = np.linalg.lstsq(centred.T @ centred, centred.T @ (y - y_mean[entity]), rcond=None)[0]
+    return y_mean, y_mean - (x_mean - np.nanmean(x_mean, axis=0)) @ slopes
 
 
 def _composite(means: np.ndarray) -> np.ndarray:

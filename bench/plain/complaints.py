@@ -35,7 +35,7 @@ def _delivered_cases(script: Script) -> None:
             select *, "File ID" as case_id, try_cast("Issue No" as integer) as issue, file_index as version,
                 try_strptime("Date Received", {TIMES}) as received_at, try_strptime("Responded", {TIMES}) as responded_at,
                 lower("File State") as state, lower("Feedback Type") as kind,
-                trim(regexp_replace(lower("Severity"), '[^a-z0-9]+', ' ', 'g')) as severity_word
+                {_words('"Severity"')} as severity_word
             from {script.csv('rl6_feedback')}
             where case_id is not null and issue >= 1 and year(received_at) between 1901 and 2100
                 and coalesce(state, 'new') in ('incomplete', 'new', 'in-progress', 'closed', 'reopened', 'deleted', 'withdrawn')
@@ -53,19 +53,20 @@ def _delivered_cases(script: Script) -> None:
                 arg_min({{facility_code: coalesce(Site, ''), unit_code: coalesce(Department, ''), received_at: received_at,
                     responded_at: responded_at, state: state, kind: kind, channel: lower("Received Via"), is_settled: {told["is_settled"]},
                     is_after_stay: {told["is_after_stay"]}, is_routine: {told["is_routine"]}, is_merged: "Merged Into" is not null,
-                    subject: lower(concat(Category, ' ', Subcategory))}}, issue) as told
+                    subject: lower(concat(Category, ' ', Subcategory)), matter: {_matter()}}}, issue) as told
             from delivered
             semi join (select case_id, max(version) as version from delivered group by case_id) using (case_id, version)
             left join level using (severity_word)
             group by case_id
         )
-        select 'rl6_feedback' as feed, facility_code, unit_code, received_at, responded_at, severity_band,
+        select 'rl6_feedback' as feed, facility_code, unit_code, case_id, matter, received_at, responded_at, severity_band,
             {stretch(script, "received_at::date")} as stretch_on,
             coalesce(is_flagged, nullif(kind = 'grievance', false), case
                 when is_safety or is_asked then true when subject like '%billing%' then subject like '%medicare%'
                 when channel = 'survey comment' then false
                 when channel in ('letter', 'e-mail', 'email', 'fax', 'web form', 'portal') then true
-                when channel in ('phone', 'in person') then not is_settled and not (is_after_stay and is_routine) end, false) as is_grievance
+                when channel in ('phone', 'in person') then not is_settled and not (is_after_stay and is_routine) end, false)
+                as is_grievance
         from (select * exclude (told), unnest(told) from cases)
         where not coalesce(is_test, false) and coalesce(state, 'new') not in ('deleted', 'withdrawn') and not is_merged
             and coalesce(kind, 'complaint') in ('complaint', 'grievance')""")
@@ -73,7 +74,10 @@ def _delivered_cases(script: Script) -> None:
 
 
 def _tagged_cases(script: Script) -> None:
-    """Table complaint: local days, and the class of encounters that the case's unit had most of in the year of receipt."""
+    """Table complaint: local days, and the class of encounters that the case's unit had most of in the year of receipt.
+
+    A letter about the same matter of the same patient within 60 days of the one before is no case of its own.
+    """
     script.run(f"""
         create temp table complaint as
         select c.*, encounter_class
@@ -81,6 +85,8 @@ def _tagged_cases(script: Script) -> None:
             select facility_id, unit_id, is_grievance, severity_band, {_day("received_at")} as received_on,
                 {_day("responded_at")} as responded_on, {month_of("received_on")} as month
             from {at_place("delivered_case")}
+            qualify matter is null
+                or coalesce(lag(received_on) over (partition by matter order by received_at, case_id) + 60 < received_on, true)
         ) as c
         left join (
             select facility_id, unit_id, month // 12 as year_number, encounter_class
@@ -98,7 +104,8 @@ def _case_months(script: Script) -> None:
             f"select tag_type, list(tag_value) from measure_condition where measure_id = '{measure}' group by tag_type")]
         counts.append(f"count(*) filter ({' and '.join(wanted)}) as cases__{measure}")
     for measure, step, is_all in script.rows("""
-            select measure_id, numerator_rule, denominator_rule = 'decided_cases' from measure where source = 'handled_cases' order by all"""):
+            select measure_id, numerator_rule, denominator_rule = 'decided_cases'
+            from measure where source = 'handled_cases' order by all"""):
         in_time, decided = _handled(script, step)
         counts += [f"count(*) filter ({part}{'' if is_all else ' and is_grievance'}) as {name}__{measure}"
                    for name, part in (("done", in_time), ("decided", decided))]
@@ -121,6 +128,19 @@ def _handled(script: Script, step: str) -> tuple[str, str]:
     is_ruled = f"received_on <= {as_of}{'' if applies_to == 'all' else ' and is_grievance'}"
     is_done = f"{is_ruled} and {done_on} between received_on and {as_of}"
     return f"{is_done} and {done_on} <= {due_on}", f"({is_done} or {is_ruled} and {done_on} is null and {due_on} < {as_of})"
+
+
+def _matter() -> str:
+    """SQL: what tells that two letters are about the same; null where the patient, the writer or the subject is not known."""
+    subject, finer = _words("Category"), _words("coalesce(Subcategory, '')")
+    return f"""
+        case when "Patient MRN" is not null and "Complainant Email" is not null and Category is not null
+            then concat_ws('|', "Patient MRN", {subject}, {finer}) end"""
+
+
+def _words(text: str) -> str:
+    """SQL: a text without what does not matter when it is compared."""
+    return f"trim(regexp_replace(lower({text}), '[^a-z0-9]+', ' ', 'g'))"
 
 
 def _day(moment: str) -> str:

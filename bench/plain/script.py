@@ -72,4 +72,5 @@ class Script:
                 from measure_encounter_class join measure using (measure_id) where source = 'cases' group by measure_id
             ) order by all"""))
         self.metrics = dict(self.rows("select measure_id, numerator_rule from measure where source = 'metrics' order by all"))
-        self.studies = {study: json.loads(settings) for study, settings in self.rows("select case_mix_id, settings from case_mix order by all")}
+        studies = self.rows("select case_mix_id, settings from case_mix order by all")
+        self.studies = {study: json.loads(settings) for study, settings in studies}

@@ -133,7 +133,8 @@ class Surveys:
         for code, group in self.script.rows("select disposition_code, disposition_group from disposition where program_code = 'HCAHPS'"):
             groups[group].append(code)
         excluded = [code for (code,) in self.script.rows("select discharge_status_code from survey_exclusion where is_excluded = 'true'")]
-        wanted = dict.fromkeys([*self.script.scored, *(one["column"] for study in self.script.studies.values() for one in study["adjusters"])])
+        adjusters = [one["column"] for study in self.script.studies.values() for one in study["adjusters"]]
+        wanted = dict.fromkeys([*self.script.scored, *adjusters])
         known = in_(code for codes in groups.values() for code in codes)
         accepted = (f"survey_id is not null and facility_code is not null and coalesce(disposition_code, 'M') in {known} "
                     "and discharge_on between date '1901-01-01' and date '2100-12-31'")

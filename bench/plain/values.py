@@ -12,7 +12,8 @@ from bench.plain.pieces import in_, month_number
 from bench.plain.script import Script
 from bench.plain.surveys import FEEDS
 
-CLOSING = {"cases": ("rl6_feedback",), "handled_cases": ("rl6_feedback",), "metrics": ("metrics",)}  # source: feeds whose newest file closes months
+# Source of a measure: the feeds whose newest file closes months; of the others those of surveys.
+CLOSING = {"cases": ("rl6_feedback",), "handled_cases": ("rl6_feedback",), "metrics": ("metrics",)}
 
 
 def values(script: Script, out: Path) -> None:

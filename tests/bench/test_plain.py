@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import duckdb
 import pytest
@@ -25,6 +27,20 @@ def run(module: str, *arguments: str, environment: dict[str, str]) -> None:
     assert done.returncode == 0, f"{module} {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
 
 
+def let_patients_write_again(inbox: Path) -> None:
+    """In a sample patients hardly ever do; here there are five, so that letters about one matter follow each other."""
+    for path in inbox.glob("rl6_feedback_*.csv"):
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            rows = list(csv.DictReader(text, restval=None))
+        for row in rows:
+            if row["Patient MRN"]:
+                row["Patient MRN"] = f"SYN{crc32(row['File ID'].encode()) % 5:08d}"
+        with path.open("w", encoding="utf-8-sig", newline="") as text:
+            writer = csv.writer(text)
+            writer.writerow(rows[0])
+            writer.writerows([value for value in row.values() if value is not None] for row in rows)  # a line cut short stays so
+
+
 @pytest.fixture(scope="module")
 def recount(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """KPI values of one sample: (plain script, published)."""
@@ -32,6 +48,7 @@ def recount(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     inbox, home, plain = folder / "inbox", folder / "home", folder / "plain.parquet"
     environment = {"PXW_HOME": str(home), "PXW_INBOX": str(inbox)}
     planted = summarise(write_samples(inbox, "small", SEED))
+    let_patients_write_again(inbox)
     run("orchestration.cli", "run", environment=environment)
     held = left_out(environment)
     assert held == planted.held and len(held) == 1
@@ -41,6 +58,8 @@ def recount(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_every_published_value_is_recounted(recount: tuple[Path, Path]):
     plain, published = recount
+    rules = duckdb.sql(f"select distinct rule from '{published.with_name('complaint_problem.parquet')}'").fetchall()
+    assert {("EXCLUDED_SAME_MATTER",), ("EXCLUDED_TEST",), ("EXCLUDED_MERGED",)} <= set(rules)
     values = duckdb.sql(f"""
         select coalesce(a.kpi_key, b.kpi_key), a.value, b.value
         from (from '{published}' where value is not null) as a full join '{plain}' as b using (kpi_key)""").fetchall()
@@ -71,9 +90,9 @@ def test_the_harness_finds_a_value_that_one_side_lacks(recount: tuple[Path, Path
 
 def test_the_harness_finds_a_value_that_differs(recount: tuple[Path, Path], tmp_path: Path):
     plain, published = recount
-    other = tmp_path / "other.parquet"
+    other, one = tmp_path / "other.parquet", f"(select max(kpi_key) from '{plain}')"
     duckdb.sql(f"""
-        copy (select * replace (case when kpi_key = (select max(kpi_key) from '{plain}') then value + 1e-6 else value end as value) from '{plain}')
+        copy (select * replace (case when kpi_key = {one} then value + 1e-6 else value end as value) from '{plain}')
         to '{other}' (format parquet)""")
     with pytest.raises(SystemExit, match="differ by up to 1.0e-06"):
         compare(other, published)
