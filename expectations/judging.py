@@ -11,7 +11,6 @@ each round settles at least one more delivery for good; without failures there i
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

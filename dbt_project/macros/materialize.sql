@@ -59,6 +59,9 @@
     {%- elif made != promised -%}
       {%- do exceptions.raise_compiler_error('the contract of ' ~ model.name ~ ' has its columns in another order: ' ~ made | map(attribute='name') | join(', ')) -%}
     {%- endif -%}
+    {%- if model.constraints | rejectattr('type', 'in', ['primary_key', 'unique']) | list or model.columns.values() | selectattr('constraints') | list -%}
+      {%- do exceptions.raise_compiler_error(model.name ~ ': a contract keeps primary_key and unique under `constraints` of the model; write anything else as a test') -%}
+    {%- endif -%}
     {%- for constraint in model.constraints -%}
       {%- do run_query('alter table ' ~ relation ~ ' add ' ~ constraint.type | replace('_', ' ') ~ ' (' ~ constraint.columns | join(', ') ~ ')') -%}
     {%- endfor -%}

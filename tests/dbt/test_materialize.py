@@ -27,7 +27,9 @@ MODELS = {
     "other_order": "select 3::bigint as n_cases, 'F1' as place_id",
     "twice": "select 'F1' as place_id, unnest([1, 2])::bigint as n_cases",
     "unnamed": "select null::varchar as place_id, 3::bigint as n_cases",
+    "checked": "select 'F1' as place_id, 3::bigint as n_cases",
 }
+CONSTRAINTS = {"shown": [], "checked": [{"type": "check", "expression": "n_cases > 5"}]}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Pat
     models = [{
         "name": name, "description": f"About {name}", "columns": [{"name": c, "data_type": t, "description": f"Its {c}"} for c, t in PROMISED.items()],
         "config": {"materialized": "view" if name == "shown" else "table", "contract": {"enforced": True}, "persist_docs": {"relation": True, "columns": True}},
-        "constraints": [] if name == "shown" else [{"type": "primary_key", "columns": ["place_id"]}],
+        "constraints": CONSTRAINTS.get(name, [{"type": "primary_key", "columns": ["place_id"]}]),
     } for name in MODELS]
     (home.dbt / "models").mkdir()
     (home.dbt / "models" / "all.yml").write_text(json.dumps({"models": models}))
@@ -69,6 +71,7 @@ def test_what_keeps_its_contract_is_there_with_its_key_and_comments(built: tuple
     ("other_order", ["other_order", "another order: n_cases, place_id"]),
     ("twice", ["duplicate"]),
     ("unnamed", ["NOT NULL"]),
+    ("checked", ["checked", "primary_key and unique", "as a test"]),
 ])  # fmt: skip
 def test_what_breaks_its_contract_fails_and_leaves_nothing(built: tuple[dict[str, str], Path], model: str, told: list[str]) -> None:
     why, file = built
