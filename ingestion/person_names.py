@@ -1,7 +1,7 @@
 """What looks like the name of a person where the code of a place should stand.
 
 Belongs here: the shapes of names, the words that only places have, the SQL condition made of them.
-Does not belong here: what becomes of such a code (conform_sql.py, dbt_project/models/core/unmapped_code.sql).
+Does not belong here: what becomes of such a code (conform_sql.py, dbt_project/models/marts/unmapped_codes.sql).
 
 A person is known by a title, a mail address or a telephone, a name by its shape: Surname, Forename; J. Smith; J Smith; Smith, J.; or a common forename before a surname.
 Part of a text is no person when it holds a word of places: 5 E. Tower, Medicine, East, St. Mary Medical Center. Product-defined:

@@ -231,7 +231,6 @@ def views_of_kinds_yml() -> str:
         "current_complaint": ("Exported rows of the newest delivery of each case. A case with several subjects has several.",
                               provenance | KINDS["complaint"]),
         "current_benchmark": ("Published reference values, newest versions.", provenance | KINDS["benchmark"]),
-        "current_answer_count": ("Answers counted by others, newest versions.", provenance | KINDS["answer_count"]),
         "current_score": ("Scores computed by others, newest versions.", provenance | KINDS["score"]),
         "fct_survey": ("One row per sampled survey of any instrument family, newest version, without the answers.",
                        {"family": Column("VARCHAR", "Instrument family")} | SURVEY_FACT | {"exclusion_reason": reason}),

@@ -2,7 +2,7 @@
 in a site's own reference files that nothing knows: the numbers they were meant for are not there.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
-Does not belong here: finding them (core.unmapped_code, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
+Does not belong here: finding them (marts.unmapped_codes, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
 
 Read from the build file, where nothing is suppressed: who runs a warehouse may see it.
 """
@@ -29,7 +29,7 @@ select u.feed, any_value(u.source_kind), count(*), sum(u.n_rows)::bigint,
     coalesce(sum(u.n_rows) filter (u.facility_id = 'unassigned'), 0)::bigint, coalesce(any_value(p.n), sum(u.n_rows))::bigint,
     list(u.source_facility_code || ' / ' || u.source_unit_code
         order by u.facility_id <> 'unassigned', u.n_rows desc, u.source_facility_code, u.source_unit_code)
-from core.unmapped_code as u left join placed as p using (feed)
+from marts.unmapped_codes as u left join placed as p using (feed)
 where u.facility_id = 'unassigned' or u.source_unit_code <> '(none)' or u.feed not in (select unnest(?::varchar[]))
 group by u.feed order by 5 desc, 4 desc, 1
 """
@@ -73,8 +73,8 @@ def unmapped_feeds(home: Home) -> list[UnmappedFeed]:
         return []
     without_units = [name for name, feed in load_feeds().items() if not feed.names_units]
     with duckdb.connect(str(home.build_file), read_only=True) as con:
-        core = {row[0] for row in con.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()}
-        rows = con.execute(_QUERY, [without_units]).fetchall() if "unmapped_code" in core else []
+        is_there = con.execute("from duckdb_tables() where schema_name = 'marts' and table_name = 'unmapped_codes'").fetchall()
+        rows = con.execute(_QUERY, [without_units]).fetchall() if is_there else []
     return [UnmappedFeed(*row) for row in rows]
 
 

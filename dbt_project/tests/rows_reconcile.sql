@@ -32,7 +32,7 @@ kept as (
     where family = case feed when '' then ''
         {%- for name in feeds_of_kind('survey') %} when '{{ name }}' then '{{ feeds()[name].families[0] }}'{% endfor %} else '' end
     group by feed
-    {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark', 'current_answer_count', 'current_score', 'fct_metric', 'initiative', 'adjustment_coefficient'] %}
+    {%- for model in ['current_complaint', 'fct_encounter', 'current_benchmark', 'fct_answer_count', 'current_score', 'fct_metric', 'initiative', 'adjustment_coefficient'] %}
     union all
     select feed, count(*) from {{ ref(model) }}{{ ' where part_number = 1' if model == 'fct_encounter' }} group by feed
     {%- endfor %}

@@ -53,7 +53,7 @@ def test_a_survey_with_two_questionnaires_is_in_the_facts_of_both(build):
 
 
 def test_counts_and_scores_of_others_are_there(build):
-    assert build.execute("select count(*), sum(n_answers) > 0, count(n_answers_reason) from core.current_answer_count").fetchone() == (36, True, 1)
+    assert build.execute("select count(*), sum(n_answers) > 0, count(*) filter (n_answers is null) from core.fct_answer_count").fetchone() == (36, True, 1)
     assert build.execute("select count(*), count(value) from core.current_score").fetchone() == (24, 23)
     assert build.execute("select count(distinct feed) from core.current_benchmark").fetchone() == (4,)
 

@@ -93,5 +93,5 @@ def test_a_delivery_of_counts_closes_months_of_its_own_questionnaire_only(counte
 
 
 def test_a_ward_that_nobody_mapped_is_told(counted: Warehouse):
-    assert counted.row("select * exclude (first_used_on, last_used_on) from core.unmapped_code") == {
+    assert counted.row("select * exclude (first_used_on, last_used_on, is_suppressed) from marts.unmapped_codes") == {
         "feed": "ward_counts", "source_kind": "answer_count", "source_facility_code": "HOSP-A", "source_unit_code": "Attic", "facility_id": "F1", "n_rows": 2}  # fmt: skip

@@ -15,7 +15,6 @@ answer as (
     select w.component_number, a.unit_key, a.month_start_on, sum(a.n * w.weight) as numerator, sum(a.n) as denominator
     from {{ ref('answer_counts') }} as a
     inner join weight as w on w.instrument_id = a.instrument_id and w.item_code = a.item_code and w.answer = a.answer
-    where a.segment_type = 'all'
     group by w.component_number, a.unit_key, a.month_start_on
 )
 

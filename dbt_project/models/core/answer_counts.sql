@@ -39,8 +39,6 @@ turned_{{ family }} as (
 
 select
     instrument_id, unit_key, month_start_on,
-    'all' as segment_type,
-    'all' as segment_value,
     item_code, answer,
     cast(sum(n) as bigint) as n
 from stacked

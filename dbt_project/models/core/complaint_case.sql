@@ -4,23 +4,24 @@
 -- Severity for triage (product-defined; HCAT itself defines none): the highest category severity of the newest coding; where
 -- no category was coded as present, the highest of the words of the case and its subjects, on the scheme they are mapped to.
 -- A moment is reported when a feed's files must have its column, or have had a value in it once; no value is then "not yet".
--- The exported rows are read once for all that is asked of them.
+-- The exported rows are read once for all that is asked of them; their place in the case is issue and row in one number.
 with record as (
-    select * from {{ ref('current_complaint') }}
+    select *, coalesce(issue_number, 0) * cast(1000000000 as bigint) + row_number as place from {{ ref('current_complaint') }}
 ),
 
-ranked as (
+told_of_case as (
     select
-        *,
-        row_number() over (partition by feed, case_id order by coalesce(issue_number, 0), row_number) as nth,
+        feed, case_id,
+        min(place) as first_place,
         {%- for flag in ['is_test', 'is_deleted', 'is_safety_alleged', 'is_response_requested',
             'has_written_attachment', 'is_resolution_requested', 'is_patient_identified', 'is_escalated'] %}
-        max(case when {{ flag }} then 1 else 0 end) over (partition by feed, case_id) as any_{{ flag }},
+        max(case when {{ flag }} then 1 else 0 end) as any_{{ flag }},
         {%- endfor %}
         {%- for flag in ['is_grievance', 'is_billing', 'is_medicare_rights'] %}
-        max(case when {{ flag }} then 1 when not {{ flag }} then 0 end) over (partition by feed, case_id) as told_{{ flag }}{{ ',' if not loop.last }}
+        max(case when {{ flag }} then 1 when not {{ flag }} then 0 end) as told_{{ flag }}{{ ',' if not loop.last }}
         {%- endfor %}
     from record
+    group by feed, case_id
 ),
 
 person as (
@@ -120,27 +121,27 @@ filled as (
         case when r.category_text is null then b.subcategory_text else r.subcategory_text end as subcategory_text,
         r.feedback_type_code, r.status_code, r.channel_code, r.severity_text, r.outcome_code, r.complexity_code, r.handling_level_code,
         r.is_resolved_on_spot, r.is_after_stay, r.is_routine_matter, r.needs_more_work, r.is_consent_required,
-        r.any_is_test = 1 as is_test,
-        r.any_is_deleted = 1 as is_deleted,
-        r.any_is_safety_alleged = 1 as is_safety_alleged,
-        r.any_is_response_requested = 1 as is_response_requested,
-        coalesce(r.told_is_billing, b.names_billing, 0) = 1 as is_billing,
-        coalesce(r.told_is_medicare_rights, b.names_medicare, 0) = 1 as is_medicare_rights,
-        r.any_has_written_attachment = 1 as has_written_attachment,
-        r.any_is_resolution_requested = 1 as is_resolution_requested,
-        r.any_is_patient_identified = 1 or (r.is_patient_identified is null and coalesce(r.patient_id, p.patient_id) is not null)
+        a.any_is_test = 1 as is_test,
+        a.any_is_deleted = 1 as is_deleted,
+        a.any_is_safety_alleged = 1 as is_safety_alleged,
+        a.any_is_response_requested = 1 as is_response_requested,
+        coalesce(a.told_is_billing, b.names_billing, 0) = 1 as is_billing,
+        coalesce(a.told_is_medicare_rights, b.names_medicare, 0) = 1 as is_medicare_rights,
+        a.any_has_written_attachment = 1 as has_written_attachment,
+        a.any_is_resolution_requested = 1 as is_resolution_requested,
+        a.any_is_patient_identified = 1 or (r.is_patient_identified is null and coalesce(r.patient_id, p.patient_id) is not null)
             as is_patient_identified,
-        r.any_is_escalated = 1 as is_escalated,
-        case when r.told_is_grievance is not null then r.told_is_grievance = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
+        a.any_is_escalated = 1 as is_escalated,
+        case when a.told_is_grievance is not null then a.told_is_grievance = 1 when r.feedback_type_code = 'grievance' then true end as is_grievance_flagged,
         r.merged_into_case_id, r.linked_feed, r.linked_case_id,
         r.has_notice_contact, r.has_notice_steps, r.has_notice_results, r.has_notice_completion_date,
         r.is_recovery_offered, r.is_recovery_accepted, r.recovery_kind_code, r.handling_satisfaction, r.narrative_length
-    from ranked as r
+    from record as r
+    inner join told_of_case as a on a.feed = r.feed and a.case_id = r.case_id and a.first_place = r.place
     left join person as p on p.case_feed = r.feed and p.case_id = r.case_id
     left join subject as b on b.feed = r.feed and b.case_id = r.case_id
     left join told as t on t.feed = r.feed
     left join told as o on o.feed = p.feed
-    where r.nth = 1
 ),
 
 history as (

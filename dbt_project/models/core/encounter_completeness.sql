@@ -3,10 +3,16 @@
 -- A home may name the feeds it expects (settings.yml); then each of them must have spoken of the month.
 -- A month of counts is complete when the newest delivery that holds it came after the month's end. Daily and visit
 -- feeds are complete when any delivery of the facility came after the month's end: a rare class need not occur.
+-- Records are summed once to what is asked of them: line-level feeds bring millions.
 with record as (
-    select e.*, d.delivered_at
+    select
+        e.facility_id, e.encounter_class, e.month_start_on, e.feed, e.grain, e.rule, e.is_counted,
+        sum(e.n_encounters) as n_encounters,
+        max(d.delivered_at) as delivered_at,
+        max(case when e.is_partial then 1 else 0 end) as is_partial
     from {{ ref('fct_encounter') }} as e
     inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = e.delivery_id
+    group by e.facility_id, e.encounter_class, e.month_start_on, e.feed, e.grain, e.rule, e.is_counted
 ),
 
 counted as (
@@ -43,7 +49,7 @@ delivered as (
         facility_id, encounter_class, month_start_on,
         cast(sum(n_encounters) as bigint) as n_encounters,
         max(delivered_at) as last_delivered_at,
-        max(case when is_partial then 1 else 0 end) as is_partial,
+        max(is_partial) as is_partial,
         max(case when grain = 'month' then 1 else 0 end) as is_monthly
     from counted
     group by facility_id, encounter_class, month_start_on
@@ -101,7 +107,7 @@ spoken as (
     from record as r
     where r.rule in ('COUNTED', 'OTHER_FEED_PREFERRED')
     group by r.feed, r.facility_id, r.encounter_class, r.month_start_on
-    having max(case when r.is_partial then 1 else 0 end) = 0
+    having max(r.is_partial) = 0
         and (max(case when r.grain <> 'month' then 1 else 0 end) = 1
             or cast(max(r.delivered_at) as date) > {{ month_end('r.month_start_on') }})
 ),

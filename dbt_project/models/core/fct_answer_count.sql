@@ -4,7 +4,8 @@ with counted as (
     select
         feed, delivery_id, row_number, lower(trim(instrument_family)) as family, facility_code, unit_code, period_start_on,
         lower(trim(coalesce(period_grain, 'month'))) as period_grain, lower(trim(item_code)) as item_code, answer, n_answers, n_answers_reason
-    from {{ ref('current_answer_count') }}
+    from ({{ current_rows('answer_count', ['instrument_family', 'facility_code', 'unit_code', 'period_start_on', 'period_grain', 'item_code',
+        'answer', 'n_answers', 'n_answers_reason']) }}) as rows_of_all_feeds
 ),
 
 judged as (

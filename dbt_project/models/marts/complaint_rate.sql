@@ -47,22 +47,28 @@ judged as (
     cross join minimum as m
 ),
 
+-- Which feeds a facility waits for in a month; without a facility those of all, for the enterprise.
+missing as (
+    select facility_id, rate_class, month_number, wanting from missing_month
+    union all
+    select null, rate_class, month_number, wanting from missing_month
+),
+
 -- At most five are named: an enterprise with a thousand hospitals would name thousands.
 wanting as (
-    select j.entity_number, j.rate_class, j.n_months, j.end_month,
-        string_agg(j.wanting, '; ' order by j.wanting) filter (nth <= 5) || case when max(nth) > 5 then '; and ' || (max(nth) - 5) || ' more' else '' end as missing_feeds
+    select
+        k.facility_id, k.rate_class, k.n_months, k.end_month,
+        array_to_string(min(m.wanting, 5), '; ') || case when count(*) > 5 then '; and ' || (count(*) - 5) || ' more' else '' end as missing_feeds
     from (
-        select k.entity_number, k.rate_class, k.n_months, k.end_month, w.wanting,
-            row_number() over (partition by k.entity_number, k.rate_class, k.n_months, k.end_month order by w.wanting) as nth
+        select facility_id, rate_class, n_months, end_month, unnest(range(end_month - n_months + 1, end_month + 1)) as month_number
         from (
-            select distinct entity_number, facility_id, rate_class, n_months, end_month from judged
+            select distinct facility_id, rate_class, n_months, end_month from judged
             where obstacle in ('WINDOW_INCOMPLETE', 'DENOMINATOR_MISSING', 'DENOMINATOR_INCOMPLETE')
-        ) as k
-        inner join missing_month as w
-            on w.rate_class = k.rate_class and w.month_number between k.end_month - k.n_months + 1 and k.end_month
-            and w.facility_id = coalesce(k.facility_id, w.facility_id)
-    ) as j
-    group by all
+        ) as windows
+    ) as k
+    inner join missing as m
+        on m.rate_class = k.rate_class and m.month_number = k.month_number and m.facility_id is not distinct from k.facility_id
+    group by k.facility_id, k.rate_class, k.n_months, k.end_month
 ),
 
 compared as (
@@ -116,7 +122,8 @@ from (
 ) as c
 inner join entity as e on e.twin_number = c.entity_number
 left join wanting as w
-    on w.entity_number = c.entity_number and w.rate_class = c.rate_class and w.n_months = c.n_months and w.end_month = c.end_month
+    on c.obstacle in ('WINDOW_INCOMPLETE', 'DENOMINATOR_MISSING', 'DENOMINATOR_INCOMPLETE')
+    and w.facility_id is not distinct from c.facility_id and w.rate_class = c.rate_class and w.n_months = c.n_months and w.end_month = c.end_month
 left join {{ ref('complaint_standard_rate') }} as s
     on c.rate_class = 'total' and s.entity_number = c.entity_number and s.segment_type = c.segment_type
     and s.segment_value = c.segment_value and s.n_months = c.n_months and s.end_month = c.end_month

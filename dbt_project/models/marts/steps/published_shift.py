@@ -23,7 +23,7 @@ ANSWERED = """
     from answer as a inner join dim_unit as u using (unit_key)
     inner join (select distinct m.instrument_family, w.item_code, w.answer from definition as m inner join weight as w using (measure_id) where m.source = 'answers') as f
         on f.item_code = a.item_code and f.answer = a.answer
-    where a.segment_type = 'all' and a.n > 0
+    where a.n > 0
 """
 VARIABLES = "select family, variable, column_names, treatment from variable"
 ANSWERS = """

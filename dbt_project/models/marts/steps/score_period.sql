@@ -41,7 +41,7 @@ unit_month as (
         sum(a.n * w.own) as own, sum(a.n * (w.own::double * w.own::double)::decimal(18, 9)) as own_square
     from {{ ref('answer_counts') }} as a
     inner join weight as w on w.instrument_id = a.instrument_id and w.item_code = a.item_code and w.answer = a.answer
-    where a.segment_type = 'all' and a.month_start_on >= w.valid_from_on and last_day(a.month_start_on) <= w.valid_to_on
+    where a.month_start_on >= w.valid_from_on and last_day(a.month_start_on) <= w.valid_to_on
     group by all
     union all
     select
