@@ -119,6 +119,11 @@ class Feed(Strict):
         return self.columns | self.checked
 
     @cached_property
+    def has_free_text(self) -> bool:
+        """Whether deliveries have a restricted twin."""
+        return any(spec.privacy == "free_text" for spec in self.all_columns.values())
+
+    @cached_property
     def version(self) -> str:
         """12 hex characters over the whole definition."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)

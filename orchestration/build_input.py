@@ -123,7 +123,7 @@ def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) ->
     if not shape.exists():
         empty_shape(feed, shape)
     os.link(shape, folder / "_empty.parquet")
-    if any(spec.privacy == "free_text" for spec in feed.columns.values()):
+    if feed.has_free_text:
         private.mkdir(parents=True)
         if (written := next(private.parent.glob("*/_empty.parquet"), None)) is not None:
             os.link(written, private / "_empty.parquet")

@@ -118,11 +118,6 @@ def families_of(feed: Feed) -> list[str]:
     return list(feed.items.families) if feed.items else []
 
 
-def has_free_text(feed: Feed) -> bool:
-    """Whether the feed has a restricted twin."""
-    return any(spec.privacy == "free_text" for spec in feed.columns.values())
-
-
 def names_patient_and_day(feed: Feed) -> bool:
     """Whether two surveys of the feed can be told to be about the same stay or visit; a mere month of discharge cannot tell."""
     if feed.kind != "survey" or not feed.items or "patient_id" not in delivered_columns(feed) or "discharge_on" not in feed.columns:
@@ -155,7 +150,7 @@ def sources_yml(feeds: Iterable[Feed], items: Families) -> str:
     """Sources: raw Parquet per feed, free text, the catalogue, the definitions."""
     feeds = list(feeds)
     raw = [{"name": f.feed, "description": f"{f.label}: every delivered row", "columns": _columns(_raw_columns(f, items))} for f in feeds]
-    texts = [{"name": f.feed, "description": f"Free text of {f.label}"} for f in feeds if has_free_text(f)]
+    texts = [{"name": f.feed, "description": f"Free text of {f.label}"} for f in feeds if f.has_free_text]
     catalogue = {"delivery": "Every delivery known to the ledger, with its state", "feed": "The feeds", "run": "The run that builds; one row",
                  "alert_open": "Alerts that were open at the last publication, from the ledger",
                  **SETTING_TABLES}
@@ -184,7 +179,7 @@ def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
             "families": families_of(feed),
             "business_key": list(feed.business_key),
             "scopes": version_scopes(feed),
-            "has_free_text": has_free_text(feed),
+            "has_free_text": feed.has_free_text,
             "names_patient_and_day": names_patient_and_day(feed),
             "promised": [name for name, spec in feed.columns.items() if not spec.optional],
             "dated": [name for name, spec in feed.columns.items() if spec.type == "timestamp" and not all(map(_tells_offset, spec.formats))],

@@ -18,7 +18,7 @@ import duckdb
 from ingestion.feed import Feed
 from ingestion.kinds import KINDS, PROVENANCE
 from orchestration import definitions_data
-from orchestration.dbt_files import delivered_columns, has_free_text
+from orchestration.dbt_files import delivered_columns
 from orchestration.dbt_instruments import family_items
 from orchestration.dbt_render import PROJECT_DIR, render
 from orchestration.complaint_settings import ComplaintSettings, write_complaint_settings
@@ -73,7 +73,7 @@ class Input:
             for name, feed in self.feeds.items():
                 (self.root / name).mkdir(parents=True, exist_ok=True)
                 _copy(con, self._columns(feed), [], self.root / name / "_empty.parquet")
-                if has_free_text(feed):
+                if feed.has_free_text:
                     columns = {"delivery_id": "VARCHAR", "row_number": "BIGINT", "column_name": "VARCHAR", "text": "VARCHAR"}
                     texts = [
                         {"delivery_id": d["delivery_id"], "row_number": n, "column_name": "narrative", "text": row["narrative"]}
