@@ -20,13 +20,12 @@ from orchestration.commands.alerts import alerts
 from orchestration.commands.chart import chart
 from orchestration.commands.as_of import as_of
 from orchestration.commands.explain import explain
+from orchestration.commands.options import LEVEL, WINDOW
 from orchestration.commands.report import audit
 from orchestration.commands.restatements import restatements
 from orchestration.commands.score import score
 from orchestration.commands.trace import trace
 from orchestration.commands.verify import ledger, verify
-
-_LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
 
 
 class _Commands(click.Group):
@@ -140,9 +139,9 @@ def kpis(word: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("kpi")
-@click.option("--level", type=_LEVELS, help="Default: unit where one is named, else facility.")
+@click.option("--level", type=LEVEL, help="Default: unit where one is named, else facility.")
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Month or quarter, for rolling windows the last month. Default: the newest publishable.")
-@click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]), help="Default: what the period says, else month.")
+@click.option("--window", type=WINDOW, help="Default: what the period says, else month.")
 @click.option("--facility", help="Only this facility (id or name, in any case).")
 @click.option("--unit", help="Only this unit (id or name, in any case; or F1/4W).")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")

@@ -1,19 +1,22 @@
 """Finding a KPI, and listing what there is.
 
-Belongs here: the published definitions of KPIs, the nearest names to a word.
-Does not belong here: values (commands/show.py).
+Belongs here: the published definitions of KPIs, their levels and windows, the nearest names to a word.
+Does not belong here: places and periods (question.py), values (commands/show.py).
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import click
 
 UNITS = {"percent": "%", "points": "points 0-100", "per_1000": "per 1,000 encounters"}
-GRAINS = ("month", "quarter", "rolling_12_months")
+Level = Literal["enterprise", "facility", "service_line", "unit"]
+Window = Literal["month", "quarter", "rolling_12_months"]
+LEVELS: tuple[str, ...] = get_args(Level)
+GRAINS: tuple[str, ...] = get_args(Window)
 _NEAREST = 5
 
 

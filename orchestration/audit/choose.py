@@ -1,7 +1,7 @@
 """Which published KPI row a person means.
 
 Belongs here: keys, and KPI with place and period, to one row of marts.kpi_value.
-Does not belong here: what a period may be written as (commands/show.py), what stands behind the row (trace.py).
+Does not belong here: what a period may be written as (periods.py), what stands behind the row (trace.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.audit.evidence import dicts
-from orchestration.commands.show import resolve_kpi, resolve_period, resolve_place
+from orchestration.question import resolve_kpi, resolve_period, resolve_place, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -64,16 +64,11 @@ def _by_place(con: DuckDBPyConnection, wanted: Wanted) -> dict[str, Any]:
     level = wanted.level or _level(con, kpi_id, wanted)
     grain, end_on = resolve_period(con, kpi_id, level, wanted.period, wanted.window)
     facility_id, unit_id = resolve_place(con, wanted.facility, wanted.unit)
-    conditions, values = ["segment_type = 'all'", "kpi_id = ?", "level = ?", "period_grain = ?", "period_end_on = ?"], [kpi_id, level, grain, end_on]
-    for column, value in (("facility_id", facility_id), ("unit_id", unit_id), ("service_line", wanted.service_line)):
-        if value is not None:
-            conditions.append(f"{column} = ?")
-            values.append(value)
-    found = _rows(con, " and ".join(conditions), values)
-    if not found and not _rows(con, " and ".join(conditions[:5]), values[:4]):
+    found = _rows(con, *rows_of(kpi_id, level, grain, end_on, facility_id=facility_id, unit_id=unit_id, service_line=wanted.service_line))
+    if not found and not _rows(con, *rows_of(kpi_id, level, grain, end_on)):
         raise NoSuchRow(_never_published(con, kpi_id, f"{grain.replace('_', ' ')} ending {end_on} at level {level}"))
     if not found:
-        place = ", ".join(str(value) for value in values[4:])
+        place = ", ".join(one for one in (facility_id, unit_id, wanted.service_line) if one is not None)
         raise NoSuchRow(f"{kpi_id}, {grain.replace('_', ' ')} ending {end_on}: nothing is published for {place}; "
                         f"look with: pxw show {kpi_id} --level {level} --period {end_on:%Y-%m}")
     if len(found) > 1:

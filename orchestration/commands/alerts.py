@@ -62,16 +62,13 @@ def alerts(kinds: tuple[str, ...], facility: str | None, unit: str | None, since
 
 def _asked_for(home: Home, kinds: Iterable[str], facility: str | None, unit: str | None, since: date | None) -> list[dict[str, Any]]:
     from orchestration.alert_rows import chosen, published_alerts
-    from orchestration.commands.show import resolve_place
-    from orchestration.published import NothingPublished, open_marts
+    from orchestration.question import resolve_place
+    from orchestration.published import open_marts
 
-    try:
-        found = published_alerts(home)
-        if facility or unit:
-            with open_marts(home) as con:
-                facility, unit = resolve_place(con, facility, unit)
-    except NothingPublished as nothing:
-        raise click.ClickException(str(nothing)) from None
+    found = published_alerts(home)
+    if facility or unit:
+        with open_marts(home) as con:
+            facility, unit = resolve_place(con, facility, unit)
     return chosen(found, kinds=kinds, facility_id=facility, unit_id=unit, since=since)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestion.home import Home
+from orchestration.commands.options import LEVEL, WINDOW
 
 if TYPE_CHECKING:
     from orchestration.audit.as_of import AsOf
@@ -34,9 +35,9 @@ def as_of(context: click.Context, day: datetime, by: str | None) -> None:
 
 @as_of.command("show")
 @click.argument("kpi")
-@click.option("--level", type=click.Choice(["enterprise", "facility", "service_line", "unit"]), help="Default: unit where one is named, else facility.")
+@click.option("--level", type=LEVEL, help="Default: unit where one is named, else facility.")
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Default: the newest that was publishable.")
-@click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]))
+@click.option("--window", type=WINDOW)
 @click.option("--facility", help="Only this facility, id or name.")
 @click.option("--unit", help="Only this unit, id or name, or F1/4W.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
@@ -47,7 +48,8 @@ def show(context: click.Context, kpi: str, level: str | None, period: str | None
     from orchestration.audit.as_of import as_of as compare
     from orchestration.audit.as_of import build_as_of, way_of
     from orchestration.published import open_marts
-    from orchestration.commands.show import level_of, resolve_kpi, resolve_period, resolve_place
+    from orchestration.kpi_names import find, published_kpis
+    from orchestration.question import check_question, level_of, resolve_kpi, resolve_period, resolve_place, rows_of
 
     level = level or level_of(unit)
     home, (on, wanted) = Home.from_env(), context.obj
@@ -56,18 +58,14 @@ def show(context: click.Context, kpi: str, level: str | None, period: str | None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     with open_marts(home) as con:
-        resolve_kpi(con, kpi)
+        check_question(find(published_kpis(con), kpi), level, facility, unit)
     with pipeline.exclusive(home, "as-of"):
         other = build_as_of(home, on, by, lambda line: click.echo(f"  {line}", err=True))
     with open_marts(other) as con:
         kpi_id = resolve_kpi(con, kpi)
         grain, end_on = resolve_period(con, kpi_id, level, period, window)
         facility_id, unit_id = resolve_place(con, facility, unit)      # as the places were known then
-    where, values = "kpi_id = ? and level = ? and period_grain = ? and period_end_on = ? and segment_type = 'all'", [kpi_id, level, grain, end_on]
-    for column, value in (("facility_id", facility_id), ("unit_id", unit_id)):
-        if value is not None:
-            where, values = f"{where} and {column} = ?", [*values, value]
-    answer = compare(home, other, on, by, where, values)
+    answer = compare(home, other, on, by, *rows_of(kpi_id, level, grain, end_on, facility_id=facility_id, unit_id=unit_id))
     answer.notes += notes
     if as_json:
         click.echo(_json(answer))

@@ -26,27 +26,24 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
     """Draw the control chart of KPI: limits, signals, icons, target, initiatives, and what they mean."""
     from orchestration import chart_picture
     from orchestration.kpi_names import UNITS, find, published_kpis
-    from orchestration.published import NothingPublished, open_marts
+    from orchestration.published import open_marts
 
     if (service_line or unit and "/" not in unit) and not facility:
         raise click.UsageError("a unit or service line needs its --facility; a unit may be named with it: --unit F1/4W")
-    try:
-        with open_marts(Home.from_env()) as con:
-            found = find(published_kpis(con), kpi)
-            place = _place(con, facility, unit, service_line)
-            grain = window or _shortest(con, found.kpi_id, place)
-            key = f"{found.kpi_id}:{grain}:{place}"
-            points = _rows(con, "kpi_trend", "series_key = ? order by point", key)
-            if not points:
-                raise click.ClickException(_why_nothing(con, found, key))
-            now = _rows(con, "kpi_signal", "series_key = ?", key)[0]
-            if now["explanation"] is None:
-                raise click.ClickException(f"the chart of {key} is not in this publication: it hides small cells, and a chart rests on all its points "
-                                           "(docs/privacy.md)")
-            target = next(iter(_rows(con, "kpi_target_status", "series_key = ? and is_current", key)), None)
-            name = _name(con, points[0])
-    except NothingPublished as nothing:
-        raise click.ClickException(str(nothing)) from None
+    with open_marts(Home.from_env()) as con:
+        found = find(published_kpis(con), kpi)
+        place = _place(con, facility, unit, service_line)
+        grain = window or _shortest(con, found.kpi_id, place)
+        key = f"{found.kpi_id}:{grain}:{place}"
+        points = _rows(con, "kpi_trend", "series_key = ? order by point", key)
+        if not points:
+            raise click.ClickException(_why_nothing(con, found, key))
+        now = _rows(con, "kpi_signal", "series_key = ?", key)[0]
+        if now["explanation"] is None:
+            raise click.ClickException(f"the chart of {key} is not in this publication: it hides small cells, and a chart rests on all its points "
+                                       "(docs/privacy.md)")
+        target = next(iter(_rows(con, "kpi_target_status", "series_key = ? and is_current", key)), None)
+        name = _name(con, points[0])
     words = {"g": "encounters between events", "t": "days between events", "c": "cases"}.get(points[-1]["chart"]) or UNITS.get(found.unit, found.unit)
     better = {"increase": "higher is better", "decrease": "lower is better"}.get(now["direction"], "")
     subtitle = " · ".join(part for part in (name, f"per {grain}" if grain != "event" else "rare events", words, better) if part)
@@ -60,7 +57,7 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
 
 def _place(con: Any, facility: str | None, unit: str | None, service_line: str | None) -> str:
     """Level and entity as a series key has them."""
-    from orchestration.commands.show import resolve_place
+    from orchestration.question import resolve_place
 
     facility_id, unit_id = resolve_place(con, facility, unit)
     if not facility_id:

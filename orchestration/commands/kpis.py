@@ -12,17 +12,14 @@ from dataclasses import asdict
 import click
 
 from ingestion.home import Home
-from orchestration.kpi_names import published_kpis
-from orchestration.published import NothingPublished, open_marts
+from orchestration.kpi_names import LEVELS, published_kpis
+from orchestration.published import open_marts
 
 
 def kpis(home: Home, word: str, as_json: bool) -> int:
     """0 when something is listed, 1 when no KPI has the word."""
-    try:
-        with open_marts(home) as con:
-            listed = [one for one in published_kpis(con).values() if word.lower() in f"{one.kpi_id} {one.label}".lower()]
-    except NothingPublished as nothing:
-        raise click.ClickException(str(nothing)) from None
+    with open_marts(home) as con:
+        listed = [one for one in published_kpis(con).values() if word.lower() in f"{one.kpi_id} {one.label}".lower()]
     if as_json:
         click.echo(json.dumps([asdict(one) for one in listed], indent=1))
     elif not listed:
@@ -37,7 +34,7 @@ def _print(listed: list) -> None:
 
     shown = table(f"{len(listed)} KPIs", "KPI", "label", "unit", "better", "levels", "windows", n_text=6)
     for one in listed:
-        levels = "all levels" if len(one.levels) == 4 else ", ".join(one.levels)
+        levels = "all levels" if len(one.levels) == len(LEVELS) else ", ".join(one.levels)
         shown.add_row(one.kpi_id, one.label, one.unit_text, one.direction_text.removesuffix(" is better"), levels, ", ".join(one.windows).replace("rolling_12_months", "12 months"))
     for column in shown.columns[1:]:
         column.no_wrap = False

@@ -15,8 +15,7 @@ from pathlib import Path
 import click
 
 from ingestion.home import Home
-
-_LEVELS = click.Choice(["enterprise", "facility", "service_line", "unit"])
+from orchestration.commands.options import LEVEL
 
 
 @click.group("audit")
@@ -28,7 +27,7 @@ def audit() -> None:
 @click.argument("out_dir", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--kpi", "kpis", multiple=True, help="Repeatable. Default: all KPIs.")
 @click.option("--period", metavar="2026 | 2026-Q1 | 2026-03", help="Default: this year.")
-@click.option("--level", "levels", multiple=True, type=_LEVELS, help="Repeatable. Default: enterprise and facility.")
+@click.option("--level", "levels", multiple=True, type=LEVEL, help="Repeatable. Default: enterprise and facility.")
 def report(out_dir: Path, kpis: tuple[str, ...], period: str | None, levels: tuple[str, ...]) -> None:
     """Write values, definitions, evidence counts, data quality, holds, restatements, lineage and hashes into OUT_DIR.
 
@@ -37,7 +36,7 @@ def report(out_dir: Path, kpis: tuple[str, ...], period: str | None, levels: tup
     from orchestration.audit.report import collect, period_of, write
     from orchestration.kpi_names import published_kpis
     from orchestration.published import open_marts
-    from orchestration.commands.show import resolve_kpi
+    from orchestration.question import resolve_kpi
 
     home = Home.from_env()
     if out_dir.exists() and any(out_dir.iterdir()) and not (out_dir / "SHA256SUMS").exists():

@@ -44,7 +44,7 @@ def read(home: Home, since: date | None, kpi: str | None, *, is_all: bool) -> li
     """Rows of the mart with today's annotations, newest publication first. Raises NothingPublished."""
     from orchestration.audit.history import create_annotations
     from orchestration.published import open_marts
-    from orchestration.commands.show import resolve_kpi
+    from orchestration.question import resolve_kpi
 
     with open_marts(home) as con:
         kpi_id = resolve_kpi(con, kpi) if kpi else None

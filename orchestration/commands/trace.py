@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestion.home import Home
+from orchestration.commands.options import LEVEL, WINDOW
 
 if TYPE_CHECKING:
     from orchestration.audit.trace import Trace
@@ -28,8 +29,8 @@ _CSV = ("file_name", "sha256", "row_number", "component_code", "facility_id", "u
 @click.command("trace")
 @click.argument("kpi")
 @click.option("--period", metavar="2026-03 | 2026-Q1", help="Month or quarter, for rolling windows the last month. Default: the newest publishable.")
-@click.option("--window", type=click.Choice(["month", "quarter", "rolling_12_months"]), help="Default: what the period says, else the shortest.")
-@click.option("--level", type=click.Choice(["enterprise", "facility", "service_line", "unit"]), help="Default: that of the place named.")
+@click.option("--window", type=WINDOW, help="Default: what the period says, else the shortest.")
+@click.option("--level", type=LEVEL, help="Default: that of the place named.")
 @click.option("--facility", help="Facility, id or name.")
 @click.option("--unit", help="Unit, id or name; where several facilities have it, F1/4W or with --facility.")
 @click.option("--service-line", help="Service line.")

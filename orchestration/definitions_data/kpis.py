@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -19,9 +19,8 @@ from orchestration.definitions_data.chart_settings import Chart, ChartSettings, 
 from orchestration.definitions_data.faults import Faults, definition_files
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import Id, Strict, Text, as_list
+from orchestration.kpi_names import Level, Window
 
-Level = Literal["enterprise", "facility", "service_line", "unit"]
-Window = Literal["month", "quarter", "rolling_12_months"]
 
 
 class Target(Strict):

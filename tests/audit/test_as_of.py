@@ -114,8 +114,18 @@ def test_the_command_shows_both_and_takes_places_by_name(world: World, monkeypat
     assert (told["as_of"], told["by"], told["publication"]["publication"]) == (str(on), "landed", 1) and told["causes"]
     nowhere = asked("--facility", "F9")
     assert nowhere.exit_code == 2 and "there is no facility 'F9'; there are F1 (Hospital F1), F2 (Hospital F2)" in nowhere.output
-    none = asked("--period", "2026-02", "--level", "unit", "--unit", "F1/4W")
+    none = asked("--period", "2025-02")
     assert none.exit_code == 1 and "no rows of rate" in none.output
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--unit", "F1/4W"], "rate has no level unit; it has facility"),
+    (["--level", "facility", "--unit", "F1/4W"], "--unit narrows units, and --level is facility: add --level unit"),
+])
+def test_a_question_that_cannot_be_meant_is_refused_before_anything_is_built(world: World, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str):
+    monkeypatch.setenv("PXW_HOME", str(world.home.root))
+    refused = CliRunner().invoke(main, ["as-of", str(today()), "show", "rate", *words])
+    assert refused.exit_code == 2 and said in refused.output and not (world.home.build / "as_of").exists()
 
 
 def test_what_was_known_is_what_had_landed(world: World, tmp_path: Path):
