@@ -84,7 +84,7 @@ def _print(what: str, timing: Timing) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", choices=["small", "hospital", "system", "national"])
-    parser.add_argument("--folder", type=Path, help="where to work; removed afterwards unless it existed (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="where to work, in a new folder that is removed afterwards (default: that of temporary files)")
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} processors, DuckDB {duckdb.__version__}, Python {sys.version.split()[0]}")
     for scale in chosen.scale or ["system", "national"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations import measure
 from expectations.verdict import Failure
-from ingestion.sql import literal
+from ingestion.sql import dicts, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,7 +29,7 @@ def describe(
 ) -> dict[str, list[Failure]]:
     """Failures by delivery, for the (delivery_id, column_name) that do not meet `check`."""
     values = ", ".join(f"({literal(delivery_id)}, {literal(column)})" for delivery_id, column in keys)
-    rows = _records(con, f"""
+    rows = dicts(con, f"""
         select p.*, m.volume, m.n_answered, m.newest_on, m.faults, m.n_accepted, c.n_asked, c.is_item as is_answer, d.moved
         from profile p join (values {values}) k(delivery_id, column_name) using (delivery_id, column_name)
         join measured m using (delivery_id)
@@ -62,14 +62,8 @@ def of_extra(outcome: Outcome) -> Failure:
 
 def overview(con: DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """delivery_id -> the numbers of the file as a whole."""
-    rows = _records(con, "select p.*, m.volume, m.n_quarantined from profile p join measured m using (delivery_id) where column_name = ''")
+    rows = dicts(con, "select p.*, m.volume, m.n_quarantined from profile p join measured m using (delivery_id) where column_name = ''")
     return {row["delivery_id"]: row for row in rows}
-
-
-def _records(con: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    con.execute(query)
-    names = [column[0] for column in con.description]
-    return [dict(zip(names, values, strict=True)) for values in con.fetchall()]
 
 
 def _asked(row: dict[str, Any]) -> str:

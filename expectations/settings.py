@@ -1,7 +1,7 @@
 """What a feed may say under `expectations:`, with defaults under which a normal delivery always passes.
 
 Belongs here: the strict model, the defaults and their reasons, which columns a feed can speak of.
-Does not belong here: measuring (profile.py, comparison.py) or the expectations themselves (suite.py).
+Does not belong here: measuring (measure.py, comparison.py) or the expectations themselves (suite.py).
 """
 
 from __future__ import annotations

@@ -26,8 +26,7 @@ Row = dict[str, Any]
 class Check:
     """One limit on one number of the profile.
 
-    `limit_column` replaces the fixed limit where every row of the profile has its own. `is_comparison`
-    marks numbers that only mean something for a file of the usual kind.
+    `limit_column` replaces the fixed limit where every row of the profile has its own.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The catalogue of deliveries: what the ledger says about each, in one row.
 
-Belongs here: the state of a delivery (landed, refused, held, accepted), its order, a cut at a date.
+Belongs here: the state of a delivery (landed, refused, held, accepted), its order, a cut at a date, what became of its rows.
 Does not belong here: changing anything; the ledger is written where things happen.
 """
 
@@ -69,6 +69,17 @@ def raw_folder(root: Path, feed: Feed) -> Path:
 def landed_file(home: Home, delivery: Delivery) -> Path:
     """The bytes of a delivery."""
     return landed_path(home, delivery.sha256)
+
+
+def row_facts(deliveries: list[Delivery]) -> dict[str, int]:
+    """Rows of deliveries by what became of them; delivered is the sum of the others."""
+    def total(key: str, *states: str) -> int:
+        return sum(d.conformed.get(key, 0) for d in deliveries if not states or d.status in states)
+
+    accepted, held, waiting = (total("n_accepted", *states) for states in (("accepted",), ("held",), ("conformed",)))
+    quarantined = total("n_quarantined")
+    facts = {"n_rows_delivered": accepted + quarantined + held + waiting, "n_rows_accepted": accepted, "n_rows_quarantined": quarantined, "n_rows_held": held}
+    return facts | ({"n_rows_waiting": waiting} if waiting else {})
 
 
 @dataclass

@@ -25,7 +25,7 @@ from ingestion.kinds import KINDS
 from ingestion.raw_files import count, mark_repeated_keys, staged, write_apart
 from ingestion.readers import Refused, Source, open_source, read_or_repair
 from ingestion.row_rules import apply_rules, rules_of
-from ingestion.sql import identifier, literal
+from ingestion.sql import NO_TYPE_PUSHDOWN, identifier, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -182,12 +182,11 @@ def open_database() -> DuckDBPyConnection:
     """An empty database to conform in. Threads of the caller may share it; close it at the end.
 
     DuckDB itself gets no threads: deliveries are conformed side by side, and numbering rows needs their order.
-    Without disabling `type_pushdown`, DuckDB 2.0 moves a try_cast into the CSV reader, where it is strict;
     `in_clause` makes a join of each list after IN, which takes a sixth of the CPU of a survey file.
     """
     import duckdb
 
-    return duckdb.connect(config={"threads": 1, "disabled_optimizers": "type_pushdown,in_clause"})
+    return duckdb.connect(config={"threads": 1, "disabled_optimizers": f"{NO_TYPE_PUSHDOWN},in_clause"})
 
 
 @contextlib.contextmanager

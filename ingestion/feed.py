@@ -14,12 +14,12 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from ingestion.feed_columns import ColumnSpec, Items, RowRule
+from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule
 from ingestion.feed_format import Format, Strict, as_list
 from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
 from ingestion.strict_yaml import DefinitionError, load_model
@@ -28,8 +28,7 @@ __all__ = ["ColumnSpec", "Feed", "Format", "Strict", "load_feeds"]
 
 FEEDS_DIR = Path(__file__).parent / "feeds"
 
-Purpose = Literal["patient", "staff", "complainant", "encounter"]
-PURPOSES: tuple[str, ...] = ("patient", "staff", "complainant", "encounter")
+PURPOSES: tuple[str, ...] = get_args(Purpose)
 ISO_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 
 

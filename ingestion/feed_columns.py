@@ -17,7 +17,8 @@ from ingestion.feed_format import Strict, as_list
 # %f takes any number of digits up to six. The offset is +00:00, +0000 or +00.
 ISO_MOMENTS = tuple(f"%Y-%m-%dT%H:%M{seconds}{zone}" for zone in ("%z", "Z", "") for seconds in (":%S", ":%S.%f", ""))
 
-Privacy = Literal["none", "drop", "free_text", "patient", "staff", "complainant", "encounter"]
+Purpose = Literal["patient", "staff", "complainant", "encounter"]  # each has a key of its own
+Privacy = Literal["none", "drop", "free_text"] | Purpose
 
 
 def text_keys(value: Any) -> Any:

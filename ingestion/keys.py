@@ -15,11 +15,12 @@ import secrets
 from pathlib import Path
 
 from ingestion.feed import PURPOSES
+from ingestion.told import Told
 
 _BLOCK = 64  # block size of SHA-256 in bytes, RFC 2104
 
 
-class KeyFileError(RuntimeError):
+class KeyFileError(Told):
     """The key file cannot be used."""
 
 

@@ -18,10 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ingestion.told import Told
+
 GENESIS = "0" * 64
 
 
-class LedgerBroken(RuntimeError):
+class LedgerBroken(Told):
     """The chain of hashes does not hold; the message names the line."""
 
 

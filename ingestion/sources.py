@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ingestion.archive_members import members_of
+from ingestion.told import Told
 
 if TYPE_CHECKING:
     from ingestion.archive_members import ZipMember
@@ -28,7 +29,7 @@ _PATIENCE = 30  # seconds a server may take to answer
 _EXTRAS = {"sftp": ("paramiko", "sftp"), "ssh": ("paramiko", "sftp"), "s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3")}
 
 
-class SourceError(RuntimeError):
+class SourceError(Told):
     """An inbox cannot be listed or read; the message says what to do and holds no credentials."""
 
 

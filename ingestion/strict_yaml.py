@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from ingestion.told import Told
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class DefinitionError(ValueError):
+class DefinitionError(Told, ValueError):
     """A definition file cannot be used; the message names file, line and key."""
 
 

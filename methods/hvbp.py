@@ -11,8 +11,6 @@ functions take scalars or arrays; NaN = not available. Source: surveys.md sectio
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 # Rates have four decimals, so a value that is not whole misses the next whole number by more than 1e-6;
@@ -81,12 +79,6 @@ def score_hospitals(performance, baseline, floor, threshold, benchmark) -> dict[
         "achievement": achievement, "improvement": improvement, "dimension": dimension,
         "base": base, "consistency": consistency, "domain": domain_points(base, consistency),
     }  # fmt: skip
-
-
-def published_number(text) -> float:
-    """The number in a published cell: '53.50%' -> 53.5, '3 out of 10' -> 3; NaN for 'Not Available' and blanks."""
-    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(?:%|out of \d+)?\s*", "" if text is None else str(text))
-    return float(match.group(1)) if match else float("nan")
 
 
 def _floats(*values) -> list[np.ndarray]:

@@ -23,7 +23,7 @@ from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.ledger import Ledger
-from ingestion.sql import literal
+from ingestion.sql import insert_rows, literal
 from orchestration.complaint_settings import write_complaint_settings
 from orchestration.encounter_settings import write_encounter_settings
 from orchestration.settings import load_settings
@@ -148,11 +148,9 @@ def _write_catalogue(con: DuckDBPyConnection, deliveries: list[Delivery], feeds:
          d.n_bytes, d.sha256, feeds[d.feed].version, d.delivery_order, ",".join(d.supersedes) or None)
         for d in deliveries
     ]
-    if rows:
-        con.executemany(f"insert into delivery values ({', '.join('?' * 16)})", rows)
+    insert_rows(con, "delivery", rows)
     con.execute("create table feed (feed varchar, kind varchar, label varchar, cadence varchar, priority integer, time_zone varchar)")
-    con.executemany("insert into feed values (?, ?, ?, ?, ?, ?)",
-                    [(f.feed, f.kind, f.label, f.cadence, f.priority, f.time_zone) for f in sorted(feeds.values(), key=lambda f: f.feed)])
+    insert_rows(con, "feed", [(f.feed, f.kind, f.label, f.cadence, f.priority, f.time_zone) for f in sorted(feeds.values(), key=lambda f: f.feed)])
     for table in ("delivery", "feed"):
         con.execute(f"copy {table} to {literal(str(fresh / f'{table}.parquet'))} (format parquet)")
 
@@ -165,11 +163,8 @@ def _write_run(con: DuckDBPyConnection, plan: BuildPlan, fresh: Path) -> None:
 
 def _write_open_alerts(con: DuckDBPyConnection, home: Home, as_of: date | None, fresh: Path) -> None:
     """Ids that the ledger keeps for events that last. Not part of the fingerprint: they name events, they make none."""
-    from ingestion.ledger import Ledger
     from orchestration.alert_state import open_alerts
 
     con.execute("create table alert_open (subject_id varchar, alert_id varchar, first_seen_on date)")
-    rows = [(subject, one["alert_id"], one["first_seen_on"]) for subject, one in sorted(open_alerts(Ledger(home.ledger), as_of).items())]
-    if rows:
-        con.executemany("insert into alert_open values (?, ?, ?)", rows)
+    insert_rows(con, "alert_open", [(subject, one["alert_id"], one["first_seen_on"]) for subject, one in sorted(open_alerts(Ledger(home.ledger), as_of).items())])
     con.execute(f"copy alert_open to {literal(str(fresh / 'alert_open.parquet'))} (format parquet)")

@@ -13,7 +13,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home, replacing
-from ingestion.sql import literal
+from ingestion.sql import dicts, literal
+from ingestion.told import Told
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from orchestration.build_input import BuildPlan
 
 
-class NothingBuilt(RuntimeError):
+class NothingBuilt(Told):
     """There is no finished build to publish."""
 
 
@@ -81,10 +82,7 @@ def deliveries_used(home: Home) -> list[dict[str, Any]]:
 
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        cursor = con.execute(
-            "select delivery_id, feed, sha256, strftime(delivered_at, '%Y-%m-%dT%H:%M:%SZ') as delivered_at, delivery_sequence, "
+        return dicts(
+            con, "select delivery_id, feed, sha256, strftime(delivered_at, '%Y-%m-%dT%H:%M:%SZ') as delivered_at, delivery_sequence, "
             f"n_rows, n_accepted, n_quarantined from {literal(str(home.input / 'delivery.parquet'))} "
-            "where status = 'accepted' order by delivery_order"
-        )
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            "where status = 'accepted' order by delivery_order")

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from ingestion.told import Told
 from orchestration.commands.alerts import alerts
 from orchestration.commands.chart import chart
 from orchestration.commands.as_of import as_of
@@ -34,26 +35,11 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (click.exceptions.Exit, click.Abort, click.ClickException):
-            raise
-        except Exception as error:
-            from ingestion.keys import KeyFileError
-            from ingestion.ledger import LedgerBroken
-            from ingestion.sources import SourceError
-            from ingestion.strict_yaml import DefinitionError
-            from orchestration.built import NothingBuilt
-            from orchestration.dbt_manifest import ProjectBroken
-            from orchestration.pipeline import Busy
-            from orchestration.published import NothingPublished
-            from orchestration.ui import PortTaken
-
-            told = (KeyFileError, LedgerBroken, SourceError, DefinitionError, PortTaken, NothingBuilt, NothingPublished, ProjectBroken)
-            if isinstance(error, Busy):
-                click.echo(f"pxw: {error}", err=True)
-                sys.exit(3)
-            if isinstance(error, told):
+        except Told as error:
+            if error.exit_code == 1:
                 raise click.ClickException(str(error)) from None
-            raise
+            click.echo(f"pxw: {error}", err=True)
+            sys.exit(error.exit_code)
 
 
 def _existing_home() -> Home:

@@ -16,12 +16,13 @@ from typing import Any
 
 from ingestion.feed import Feed
 from ingestion.home import Home, replacing
+from ingestion.told import Told
 from orchestration import pipeline
 from orchestration.dbt_render import PROJECT_DIR, generated_files, render
 from orchestration.dbt_run import dbt_environment, invoke_dbt
 
 
-class ProjectBroken(RuntimeError):
+class ProjectBroken(Told):
     """dbt cannot parse the rendered project; the message is dbt's own."""
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from ingestion.feed import Strict
-from ingestion.sql import literal
+from ingestion.sql import insert_rows, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -94,7 +94,6 @@ def write_encounter_settings(con: DuckDBPyConnection, settings: EncounterSetting
     }
     for table, (columns, values) in rows.items():
         con.execute(f"create or replace temp table {table} ({columns})")
-        if values:
-            con.executemany(f"insert into {table} values ({', '.join('?' * len(values[0]))})", values)
+        insert_rows(con, table, values)
     for table in ("encounter_setting", *rows):
         con.execute(f"copy {table} to {literal(str(folder / f'{table}.parquet'))} (format parquet)")

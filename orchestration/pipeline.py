@@ -26,6 +26,7 @@ from ingestion.landing import land as land_files
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
 from ingestion.readers import WARNING
+from ingestion.told import Told
 
 if TYPE_CHECKING:
     from expectations import Verdict
@@ -34,8 +35,10 @@ Progress = Callable[[str], None]
 _MOST_TOGETHER = 50  # deliveries in a lot: their files are open at the same time
 
 
-class Busy(RuntimeError):
+class Busy(Told):
     """Another command holds the warehouse home."""
+
+    exit_code = 3
 
 
 class Stopped(RuntimeError):

@@ -13,12 +13,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
+from ingestion.told import Told
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-class NothingPublished(RuntimeError):
+class NothingPublished(Told):
     """There are no published marts yet."""
 
 

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ingestion.home import Home
+from ingestion.told import Told
 
 ADDRESS = "127.0.0.1"
 
 
-class PortTaken(RuntimeError):
+class PortTaken(Told):
     """Something else answers on the port."""
 
 

@@ -10,7 +10,7 @@ the size of the national results that the agency publishes (80 % "Always" for nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _RANGE = 65_536
 _MISSING_ONE_IN, _TWO_MARKS_ONE_IN, _IGNORES_SKIP_ONE_IN = 47, 1_009, 211
@@ -95,7 +95,6 @@ class Marks:
 
     two_marks: str = "M"
     blank_ratings_pct: int = 0
-    spoiled: frozenset[str] = field(default_factory=frozenset)
 
 
 def screeners_sql(prefix: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
 from ingestion.sql import literal
-from orchestration.audit.evidence import dicts
+from ingestion.sql import dicts
 from orchestration.audit.readjust import Readjusted, readjusted
 from orchestration.audit.recompute import Component, is_same, text_of
 

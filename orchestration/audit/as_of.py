@@ -23,6 +23,7 @@ from typing import Any
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from ingestion.sql import dicts
 from orchestration.audit.history import kept_file, moment, publications
 from orchestration.audit.kept import code_difference, definition_difference, file_differences, setting_differences
 from orchestration.audit.side_build import build_aside, copy_state, link_tree
@@ -110,10 +111,7 @@ def as_of(home: Home, other: Home, on: date, by: str, where: str, values: list[A
 
 
 def _rows(con: Any, query: str, values: list[Any]) -> dict[str, dict[str, Any]]:
-    cursor = con.execute(query, values)
-    names = [column[0] for column in cursor.description]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return {row["kpi_key"]: row for row in rows}
+    return {row["kpi_key"]: row for row in dicts(con, query, *values)}
 
 
 def _causes(home: Home, other: Home, stood: dict[str, Any], kpis: set[str]) -> list[str]:

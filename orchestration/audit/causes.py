@@ -6,6 +6,7 @@ Does not belong here: what changed (history.py), what is left behind (kept.py), 
 A changed KPI row is explained by the deliveries whose summary differs in its units and months; by its
 definition, when that differs; without evidence of its own by what bears on its facts; by the code, when
 nothing else does. A cause that the comparison does not show is not made up: the row then says UNEXPLAINED.
+docs/proof.md says what each cause means.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
-from ingestion.sql import literal
+from ingestion.sql import insert_rows, literal
 from orchestration.audit.bearing import JUDGED_BY, OF_CASES, SET_BY, SMALL_CELLS, kinds_filling, touches
 from orchestration.audit.history import kept_file
 from orchestration.audit.kept import code_difference, definition_difference, setting_differences
@@ -22,22 +23,6 @@ from orchestration.audit.kept import code_difference, definition_difference, set
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-CAUSES = {
-    "NEW_DELIVERY": "a delivery that was not there before",
-    "CORRECTED_DELIVERY": "a new delivery that replaced rows of earlier ones",
-    "RELEASED_DELIVERY": "a held delivery that was released",
-    "WITHDRAWN_DELIVERY": "a delivery that is no longer used",
-    "MAPPING_CHANGE": "a mapping of units or words places or judges the same rows otherwise",
-    "REFERENCE_CHANGE": "reference data of the site (schemes, links, codings, time limits) judges the same rows otherwise",
-    "SETTING_CHANGE": "a setting of the warehouse",
-    "FEED_CHANGE": "the definition of a feed reads the same bytes otherwise",
-    "DEFINITION_CHANGE": "the definition of the measure, of its case-mix study or of the KPI",
-    "PERIOD_CLOSED": "no row of its own, but a newer delivery told that the period has ended or is whole",
-    "SMALL_CELLS": "the number is as it was; it is hidden, or shown again, because of another one beside it",
-    "CODE_CHANGE": "the code or the code tables, nothing else differs",
-    "AS_OF_CUT": "one of the two publications was cut at a date",
-    "UNEXPLAINED": "nothing that was compared differs",
-}
 Told = list[tuple[str, str]]  # causes with a sentence each
 # What a newer delivery decides about a period, whatever its rows are.
 _OF_THE_PERIOD = ("PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_MISSING", "DENOMINATOR_INCOMPLETE", "NOTHING_DECIDED")
@@ -52,8 +37,7 @@ def explain_changes(con: DuckDBPyConnection, home: Home, last: dict[str, Any] | 
     _compare_evidence(con, home, last)
     told = _judged(con, before, now)
     con.execute("create temp table told (fact varchar, delivery_id varchar, cause varchar, detail varchar)")
-    if told:
-        con.executemany("insert into told values (?, ?, ?, ?)", told)
+    insert_rows(con, "told", told)
     _by_evidence(con, before, now)
     _by_definition(con, before, now)
     _the_rest(con, before, now)
@@ -146,8 +130,7 @@ def _by_evidence(con: DuckDBPyConnection, before: dict, now: dict) -> None:
     known = before["definitions"] | now["definitions"]
     facts = [(kpi, fact, bool(told.get("is_of_group"))) for kpi, told in known.items() for fact in told["facts"]]
     con.execute("create temp table kpi_fact (kpi_id varchar, fact varchar, is_of_group boolean)")
-    if facts:
-        con.executemany("insert into kpi_fact values (?, ?, ?)", facts)
+    insert_rows(con, "kpi_fact", facts)
     con.execute("""
         create temp table because as
         with changed as (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.audit.evidence import dicts
+from ingestion.sql import dicts
 from orchestration.question import resolve_kpi, resolve_period, resolve_place, rows_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
-from ingestion.sql import identifier, literal
+from ingestion.sql import NO_TYPE_PUSHDOWN, identifier, literal
 from orchestration.audit.branches import narrowed
 from orchestration.built import NothingBuilt
 
@@ -51,9 +51,8 @@ def open_build(home: Home) -> Iterator[DuckDBPyConnection]:
 
     if not home.build_file.exists():
         raise NothingBuilt(f"there is no build file in {home.build}; `pxw run` makes it again from landing")
-    with duckdb.connect() as con:
+    with duckdb.connect(config={"disabled_optimizers": NO_TYPE_PUSHDOWN}) as con:
         con.execute("set TimeZone = 'UTC'")
-        con.execute("set disabled_optimizers = 'type_pushdown'")
         con.execute(f"attach {literal(str(home.build_file))} as built (read_only)")
         # Some of the stored views name the catalogue they were made in: `px`, so theirs is the name of this one.
         con.execute("attach ':memory:' as px")
@@ -119,10 +118,3 @@ def _items(con: DuckDBPyConnection, views: dict[str, str], cut: Cut) -> set[str]
         return set()
     rows = con.execute(f"select item_code from read_parquet('{found[1]}measure_item.parquet') where measure_id = ?", [cut.measure_id]).fetchall()
     return {row[0] for row in rows}
-
-
-def dicts(con: DuckDBPyConnection, query: str, *values: Any) -> list[dict[str, Any]]:
-    """Rows of a query by column name."""
-    cursor = con.execute(query, list(values))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home, replacing, sha256_of
 from ingestion.ledger import Ledger
-from ingestion.sql import identifier, literal
+from ingestion.sql import identifier, insert_rows, literal
 from orchestration.built import connect_to_build
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _publish(con: DuckDBPyConnection, name: str, parquet: Path, order: str) -> d
 def create_publications(con: DuckDBPyConnection, entries: list[dict[str, Any]]) -> None:
     """Table `publication`: number, run and moment."""
     con.execute("create temp table publication (publication_number integer, run_id varchar, published_at timestamp)")
-    con.executemany("insert into publication values (?, ?, ?::timestamp)", [(entry["publication"], entry["run_id"], moment(entry)) for entry in entries])
+    insert_rows(con, "publication", [(entry["publication"], entry["run_id"], moment(entry)) for entry in entries])
 
 
 def moment(entry: dict[str, Any]) -> str:
@@ -197,13 +197,12 @@ def moment(entry: dict[str, Any]) -> str:
 
 
 def create_annotations(con: DuckDBPyConnection, home: Home) -> None:
-    """Table `annotation`: what people said about the restatements of a publication; the newest words count."""
+    """Table `note`: what people said about the restatements of a publication; the newest words count."""
     con.execute("create temp table note (publication_number integer, kpi_id varchar, what_happened varchar, how_found varchar, "
                 "corrective_action varchar, facilities_affected varchar, nth integer)")
     rows = [(e["publication"], e.get("kpi_id"), e["what_happened"], e["how_found"], e["corrective_action"], ", ".join(e["facilities"]), e["entry"])
             for e in Ledger(home.ledger).entries(ANNOTATION)]
-    if rows:
-        con.executemany("insert into note values (?, ?, ?, ?, ?, ?, ?)", rows)
+    insert_rows(con, "note", rows)
 
 
 # The parts of a kpi_key: kpi, grain, first day, level, entity, segment.

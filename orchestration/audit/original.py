@@ -22,6 +22,7 @@ from ingestion.ledger import Ledger
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from ingestion.feed import Feed
     from ingestion.readers import Source
 
 ACCESS = "raw_access"
@@ -53,31 +54,25 @@ def note_access(home: Home, purpose: str, kpi_key: str, records: Iterable[tuple[
         raise AccessDenied(f"the look could not be written to the ledger ({error.strerror}), so nothing is shown") from None
 
 
-def original_records(home: Home, feed_name: str, sha256: str, row_numbers: Iterable[int]) -> dict[int, dict[str, str | None]]:
+def original_records(home: Home, feed: Feed, sha256: str, row_numbers: Iterable[int]) -> dict[int, dict[str, str | None]]:
     """Records of one landed file by number: header -> text as delivered. A record that is gone is absent.
 
-    Raises ClickException when the landed file is missing or changed, or the feed is no longer defined.
+    Raises ClickException when the landed file is missing or changed.
     """
-    import duckdb
-
-    from ingestion.feed import load_feeds
+    from ingestion.conform import open_database
     from ingestion.landing import landed_path
     from ingestion.readers import Refused, open_source, read_or_repair
 
-    path, feed = landed_path(home, sha256), load_feeds().get(feed_name)
-    if feed is None:
-        raise click.ClickException(f"feed {feed_name} is not defined any more, so its files cannot be read")
+    path = landed_path(home, sha256)
     if not path.exists():
         raise click.ClickException(f"the landed file {sha256} is missing from {home.landing}; `pxw verify` lists what else is")
     if (actual := sha256_of(path)) != sha256:
         raise click.ClickException(f"the landed file {path} was changed: SHA-256 is {actual}, so its records are not those that were delivered; see `pxw verify`")
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.execute("set disabled_optimizers = 'type_pushdown'")
-        try:
-            with open_source(con, path, feed) as opened:
-                return read_or_repair(opened, lambda source: _records(con, source, sorted(set(row_numbers))))
-        except Refused as refusal:
-            raise click.ClickException(str(refusal)) from None
+    try:
+        with open_database() as con, open_source(con, path, feed) as opened:
+            return read_or_repair(opened, lambda source: _records(con, source, sorted(set(row_numbers))))
+    except Refused as refusal:
+        raise click.ClickException(str(refusal)) from None
 
 
 def _records(con: DuckDBPyConnection, source: Source, numbers: list[int]) -> dict[int, dict[str, str | None]]:
@@ -89,9 +84,17 @@ def _records(con: DuckDBPyConnection, source: Source, numbers: list[int]) -> dic
 
 
 def with_originals(home: Home, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a trace, each with `original`: its record as delivered."""
+    """The rows of a trace, each with `original`: its record as delivered.
+
+    Raises ClickException as original_records does, or when a feed is no longer defined.
+    """
+    from ingestion.feed import load_feeds
+
+    feeds = load_feeds()
+    if gone := sorted({row["feed"] for row in rows} - feeds.keys()):
+        raise click.ClickException(f"feed {gone[0]} is not defined any more, so its files cannot be read")
     by_file: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         by_file.setdefault((row["feed"], row["sha256"]), []).append(row["row_number"])
-    found = {file: original_records(home, *file, numbers) for file, numbers in by_file.items()}
+    found = {(feed, sha256): original_records(home, feeds[feed], sha256, numbers) for (feed, sha256), numbers in by_file.items()}
     return [row | {"original": found[(row["feed"], row["sha256"])].get(row["row_number"])} for row in rows]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import replacing
-from orchestration.audit.words import reason_words, rule_words
+from orchestration.audit.words import place_words, reason_words, rule_words, study_words
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,8 +35,6 @@ def write_page(path: Path, template: str, title: str, *, is_private: bool = Fals
 
 def write_trace(traced: Trace, path: Path) -> None:
     """The page of one KPI row. With original records on it only the owner can read it."""
-    from orchestration.commands.trace import place_words, study_words
-
     write_page(path, "trace.html", f"Trace of {traced.published['kpi_key']}", is_private=any("original" in row for row in traced.rows),
                t=traced, place=place_words(traced.published), study_words=study_words(traced) if traced.study else "")
 

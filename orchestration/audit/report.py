@@ -25,8 +25,9 @@ import click
 from ingestion.feed import load_feeds
 from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
+from ingestion.sql import dicts
 from orchestration.audit.definition import explain
-from orchestration.audit.evidence import Cut, cut_evidence, dicts, open_build
+from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.lineage import read_lineage
 from orchestration.audit.pages import write_page
 from orchestration.audit.verify import examine

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.home import Home
+from ingestion.told import Told
 
 
-class BuildFailed(RuntimeError):
+class BuildFailed(Told):
     """The steps on the copy did not end well; the message says why."""
 
 

@@ -16,10 +16,10 @@ import click
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
-from ingestion.sql import literal
+from ingestion.sql import dicts, literal
 from orchestration.audit import adjusted
 from orchestration.audit.choose import Wanted, published_row
-from orchestration.audit.evidence import Cut, cut_evidence, dicts, open_build
+from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.recompute import Component, components, disagreements, value_of
 from orchestration.built import run_of_build
 from orchestration.published import manifest, open_marts

@@ -1,10 +1,15 @@
-"""Codes of rules, reasons and sources in words.
+"""Codes of rules and reasons, places and studies in words.
 
 Belongs here: one sentence per code that a reader of a trace meets.
 Does not belong here: deciding which code applies (dbt_project/).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.audit.trace import Trace
 
 RULES = {
     "ANSWERED": "a valid answer of a scored survey",
@@ -69,11 +74,6 @@ REASONS = {
     "BELOW_MINIMUM": "fewer than the minimum this KPI may be published with",
 }
 
-SOURCES = {
-    "answers": "answers to survey items", "surveys": "sampled surveys", "cases": "complaints and grievances per encounters",
-    "handled_cases": "how fast complaints and grievances were handled",
-}
-
 
 def rule_words(code: str) -> str:
     """What a rule says."""
@@ -83,3 +83,23 @@ def rule_words(code: str) -> str:
 def reason_words(code: str | None) -> str:
     """Why a row has no publishable value; empty when it has."""
     return REASONS.get(code, code.lower().replace("_", " ")) if code else ""
+
+
+def study_words(traced: Trace) -> str:
+    """Where an adjusted value comes from and what it was compared with."""
+    study = traced.study
+    again = ""
+    if traced.is_equal and study.again and study.again.value is not None:
+        again = (f" Computed again from {study.again.n_usable:,} usable surveys here, the means of {study.again.n_entities:,} places and the coefficients: "
+                 f"{study.again.value:.12g}, equal to the published value.")
+    elif traced.is_equal:
+        again = " There is no adjusted value, here as there."
+    return (f"The value comes from study {study.case_mix_id} ({study.label}), a regression over all places compared: the rows of one of them do not add up to it.{again}"
+            + (f" The denominator is the number of the {traced.n_rows:,} evidence rows that count." if traced.is_equal else ""))
+
+
+def place_words(row: dict[str, Any]) -> str:
+    """Where a KPI row is about."""
+    if row["level"] == "enterprise":
+        return "all facilities"
+    return " ".join(str(row[name]) for name in ("facility_id", "unit_id") if row[name]) or str(row["service_line"])

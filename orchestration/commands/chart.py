@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from ingestion.sql import dicts
 
 _GRAINS = ("month", "quarter", "event")
 
@@ -35,14 +36,14 @@ def chart(kpi: str, facility: str | None, unit: str | None, service_line: str | 
         place = _place(con, facility, unit, service_line)
         grain = window or _shortest(con, found.kpi_id, place)
         key = f"{found.kpi_id}:{grain}:{place}"
-        points = _rows(con, "kpi_trend", "series_key = ? order by point", key)
+        points = dicts(con, "select * from marts.kpi_trend where series_key = ? order by point", key)
         if not points:
             raise click.ClickException(_why_nothing(con, found, key))
-        now = _rows(con, "kpi_signal", "series_key = ?", key)[0]
+        now = dicts(con, "select * from marts.kpi_signal where series_key = ?", key)[0]
         if now["explanation"] is None:
             raise click.ClickException(f"the chart of {key} is not in this publication: it hides small cells, and a chart rests on all its points "
                                        "(docs/privacy.md)")
-        target = next(iter(_rows(con, "kpi_target_status", "series_key = ? and is_current", key)), None)
+        target = next(iter(dicts(con, "select * from marts.kpi_target_status where series_key = ? and is_current", key)), None)
         name = _name(con, points[0])
     words = {"g": "encounters between events", "t": "days between events", "c": "cases"}.get(points[-1]["chart"]) or UNITS.get(found.unit, found.unit)
     better = {"increase": "higher is better", "decrease": "lower is better"}.get(now["direction"], "")
@@ -71,12 +72,6 @@ def _shortest(con: Any, kpi_id: str, place: str) -> str:
     has = {row[0] for row in con.execute("select distinct period_grain from marts.kpi_trend where kpi_id = ? and ends_with(series_key, ?) and value is not null",
                                          [kpi_id, f":{place}"]).fetchall()}
     return next((grain for grain in _GRAINS if grain in has), "month")
-
-
-def _rows(con: Any, mart: str, where: str, key: str) -> list[dict[str, Any]]:
-    result = con.execute(f"select * from marts.{mart} where {where}", [key])
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _why_nothing(con: Any, found: Any, key: str) -> str:

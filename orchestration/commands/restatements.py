@@ -17,6 +17,7 @@ import click
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from ingestion.sql import dicts
 
 _SHOWN = 40
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -50,14 +51,12 @@ def read(home: Home, since: date | None, kpi: str | None, *, is_all: bool) -> li
         kpi_id = resolve_kpi(con, kpi) if kpi else None
         create_annotations(con, home)
         words = ("what_happened", "how_found", "corrective_action", "facilities_affected")
-        cursor = con.execute(
-            f"select r.* exclude ({', '.join(words)}), {', '.join(f'w.{name}' for name in words)} from marts.restatement as r left join lateral ("
+        return dicts(
+            con, f"select r.* exclude ({', '.join(words)}), {', '.join(f'w.{name}' for name in words)} from marts.restatement as r left join lateral ("
             "select * from note as w where w.publication_number = r.publication_number and coalesce(w.kpi_id, r.kpi_id) = r.kpi_id "
             "order by w.nth desc limit 1) as w on true "
             "where r.restated_at >= coalesce(?::date, date '0001-01-01') and r.kpi_id = coalesce(?, r.kpi_id) and (? or r.change_kind <> 'completed') "
-            "order by r.publication_number desc, r.kpi_id, r.level, r.entity_code, r.period_start_on, r.period_grain", [since, kpi_id, is_all])
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            "order by r.publication_number desc, r.kpi_id, r.level, r.entity_code, r.period_start_on, r.period_grain", since, kpi_id, is_all)
 
 
 @restatements.command("annotate")

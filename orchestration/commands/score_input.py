@@ -16,6 +16,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ingestion.sql import NO_TYPE_PUSHDOWN, identifier, literal
+
 
 class InputError(Exception):
     """The file cannot be read or its content cannot be used; one sentence saying where and what to do."""
@@ -32,11 +34,9 @@ def load(path: Path, delimiter: str, entity: str, numeric: Sequence[str], missin
     """
     import duckdb
 
-    with duckdb.connect() as con:
-        # DuckDB 2.0 pushes a try_cast into the reader, where it becomes strict and raises.
-        con.execute("SET disabled_optimizers='type_pushdown'")
+    with duckdb.connect(config={"disabled_optimizers": NO_TYPE_PUSHDOWN}) as con:
         header, relation, names = _source(con, path, delimiter)
-        found = {name: _quoted(names[_position(header, name, path)]) for name in dict.fromkeys([entity, *numeric])}
+        found = {name: identifier(names[_position(header, name, path)]) for name in dict.fromkeys([entity, *numeric])}
         text = {name: f"nullif(trim({column}::VARCHAR), '')" for name, column in found.items()}
         number = {
             name: f"CASE WHEN {_is_missing(text[name], missing)} THEN NULL ELSE {text[name]} END" for name in numeric
@@ -75,7 +75,7 @@ def strata(path: Path) -> dict[str, tuple[str, float]]:
 
 def _is_missing(value: str, codes: Sequence[str]) -> str:
     """SQL condition: the text is one of the codes, or the same number (98 also means 98.0)."""
-    texts = ", ".join("'" + code.replace("'", "''") + "'" for code in codes)
+    texts = ", ".join(map(literal, codes))
     values = ", ".join(code for code in codes if re.fullmatch(r"-?\d+(\.\d+)?", code))
     conditions = [f"{value} IN ({texts})"] if texts else []
     conditions += [f"coalesce(try_cast({value} AS DOUBLE) IN ({values}), false)"] if values else []
@@ -84,7 +84,7 @@ def _is_missing(value: str, codes: Sequence[str]) -> str:
 
 def _source(con, path: Path, delimiter: str) -> tuple[list[str], str, list[str]]:
     """(header as written, relation for FROM, the relation's column names)."""
-    file = "'" + str(path).replace("'", "''") + "'"
+    file = literal(str(path))
     with path.open("rb") as stream:
         magic = stream.read(4)
     if magic == b"PAR1":
@@ -171,7 +171,3 @@ def _filled(values):
     if values.dtype.kind == "f":
         return values.filled(np.nan)
     return np.where(values.mask, None, values.data.astype(object))  # filled(None) would put in numpy's own '?'
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

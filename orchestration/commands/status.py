@@ -17,11 +17,12 @@ from typing import Any
 import click
 
 from ingestion.cadence import due_after
-from ingestion.catalogue import Delivery, read_catalogue
+from ingestion.catalogue import Delivery, read_catalogue, row_facts
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
 from ingestion.landing import still_unplaced
 from ingestion.ledger import Ledger
+from orchestration.commands.summary import print_troubles, print_unmapped
 from orchestration.published import manifest
 from orchestration.unmapped import unmapped_feeds
 
@@ -48,17 +49,6 @@ def status(home: Home, as_json: bool) -> None:
         _print(home, facts, deliveries)
 
 
-def row_facts(deliveries: list[Delivery]) -> dict[str, int]:
-    """Rows of deliveries by what became of them; delivered is the sum of the others."""
-    def total(key: str, *states: str) -> int:
-        return sum(d.conformed.get(key, 0) for d in deliveries if not states or d.status in states)
-
-    accepted, held, waiting = (total("n_accepted", *states) for states in (("accepted",), ("held",), ("conformed",)))
-    quarantined = total("n_quarantined")
-    facts = {"n_rows_delivered": accepted + quarantined + held + waiting, "n_rows_accepted": accepted, "n_rows_quarantined": quarantined, "n_rows_held": held}
-    return facts | ({"n_rows_waiting": waiting} if waiting else {})
-
-
 def _feed_facts(feed: Feed, deliveries: list[Delivery], today: date) -> dict[str, Any]:
     own = [d for d in deliveries if d.feed == feed.feed]
     waiting = sum(d.status in ("landed", "conformed") for d in own)
@@ -79,7 +69,6 @@ def _delivery_facts(delivery: Delivery) -> dict[str, Any]:
 
 def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> None:
     from orchestration.commands.console import console as new_console
-    from orchestration.commands.summary import print_troubles, print_unmapped
 
     console = new_console()
     used = [feed for feed in facts["feeds"] if feed["newest_delivered_at"]]

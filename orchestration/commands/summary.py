@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.catalogue import Delivery, read_catalogue
+from ingestion.catalogue import Delivery, read_catalogue, row_facts
 from ingestion.feed import Feed
 from ingestion.home import Home
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
@@ -53,8 +53,6 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
         console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")
     if any(d.status == "held" for d in stuck):
         console.print('a held delivery is loaded after: pxw release ID --reason "..."')
-    from orchestration.commands.status import row_facts
-
     n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)
     parts = [f"{rows[f'n_rows_{what}']:,} {what}" for what in ("accepted", "quarantined", "held", "waiting") if rows.get(f"n_rows_{what}")]
     console.print(f"{n_accepted} deliveries loaded; {rows['n_rows_delivered']:,} rows delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")

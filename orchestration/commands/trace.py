@@ -86,7 +86,7 @@ def _write_csv(traced: Trace, raw: bool) -> None:
 
 def _print(traced: Trace) -> None:
     from orchestration.audit.pages import number
-    from orchestration.audit.words import reason_words, rule_words
+    from orchestration.audit.words import place_words, reason_words, rule_words
     from orchestration.commands.console import console as new_console
     from orchestration.commands.console import table as new_table
 
@@ -125,6 +125,7 @@ def _print(traced: Trace) -> None:
 
 
 def _print_study(console: Any, traced: Trace) -> None:
+    from orchestration.audit.words import study_words
     from orchestration.commands.console import table as new_table
 
     study = traced.study
@@ -138,26 +139,6 @@ def _print_study(console: Any, traced: Trace) -> None:
         for one in study.coefficients:
             shown.add_row(one["adjuster"], one["item_code"], "" if one["coefficient"] is None else f"{one['coefficient']:.6f}")
         console.print(shown)
-
-
-def study_words(traced: Trace) -> str:
-    """Where an adjusted value comes from and what it was compared with."""
-    study = traced.study
-    again = ""
-    if traced.is_equal and study.again and study.again.value is not None:
-        again = (f" Computed again from {study.again.n_usable:,} usable surveys here, the means of {study.again.n_entities:,} places and the coefficients: "
-                 f"{study.again.value:.12g}, equal to the published value.")
-    elif traced.is_equal:
-        again = " There is no adjusted value, here as there."
-    return (f"The value comes from study {study.case_mix_id} ({study.label}), a regression over all places compared: the rows of one of them do not add up to it.{again}"
-            + (f" The denominator is the number of the {traced.n_rows:,} evidence rows that count." if traced.is_equal else ""))
-
-
-def place_words(row: dict[str, Any]) -> str:
-    """Where a KPI row is about."""
-    if row["level"] == "enterprise":
-        return "all facilities"
-    return " ".join(str(row[name]) for name in ("facility_id", "unit_id") if row[name]) or str(row["service_line"])
 
 
 def _print_rows(console: Any, traced: Trace) -> None:

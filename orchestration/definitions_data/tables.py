@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ingestion.home import replacing
-from ingestion.sql import literal
+from ingestion.sql import identifier, insert_rows, literal
 from orchestration.definitions_data.faults import definition_files
 from orchestration.definitions_data.kpis import Kpi, load_kpis
 from orchestration.definitions_data.measure import Measure
@@ -167,9 +167,7 @@ def _write_parquet(rows: dict[str, list[tuple]], out_dir: Path) -> None:
     with duckdb.connect() as con:
         con.execute("SET threads = 1")  # one row group in one order: the same bytes every time
         for table, columns in TABLES.items():
-            lists = [list(column) for column in zip(*rows[table], strict=True)] or [[] for _ in columns]
-            unnested = ", ".join(f'unnest($c{i}::{kind}[]) AS "{name}"' for i, (name, kind) in enumerate(columns.items()))
-            query = f"SELECT * FROM (SELECT {unnested}) ORDER BY ALL"
-            con.execute(f"CREATE TABLE {table} AS {query}", {f"c{i}": values for i, values in enumerate(lists)})
+            con.execute(f"CREATE TABLE {table} ({', '.join(f'{identifier(name)} {kind}' for name, kind in columns.items())})")
+            insert_rows(con, table, rows[table])
             with replacing(out_dir / f"{table}.parquet") as part:
-                con.execute(f"COPY {table} TO {literal(str(part))} (FORMAT parquet)")
+                con.execute(f"COPY (SELECT * FROM {table} ORDER BY ALL) TO {literal(str(part))} (FORMAT parquet)")

@@ -173,7 +173,7 @@ def test_records_of_every_format_are_found_as_delivered(sample_run: SampleRun):
     newest = {entry["feed"]: entry for entry in Ledger(home.ledger).entries("delivery")}
     seen = set()
     for name, entry in newest.items():
-        found = original_records(home, name, entry["sha256"], [1, 2, 10**9])
+        found = original_records(home, feeds[name], entry["sha256"], [1, 2, 10**9])
         assert set(found) == {1, 2} and any(found[2].values()), name
         seen.add(feeds[name].format.type)
     assert {"delimited", "workbook", "xml", "ndjson"} <= seen
