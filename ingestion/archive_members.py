@@ -69,7 +69,6 @@ class ZipMember:
         out.seek(0)
         return out
 
-
     def chunks(self) -> Iterator[bytes]:
         """The bytes in pieces; of a damaged member those of the archive. Raises SourceError when the place stops giving them."""
         from ingestion.sources import chunks_of
@@ -82,13 +81,12 @@ def members_of(file: SourceFile) -> Iterator[SourceFile | ZipMember]:
     from ingestion.readers.archive import data_members, is_nested
 
     try:
-        with file.open() as packed:
-            found = data_members(packed, file.n_bytes, MAX_BYTES)
-            with zipfile.ZipFile(packed) as archive:
-                sizes = [(name, archive.getinfo(name).file_size) for name in found if not is_nested(archive, name)]
+        with file.open() as packed, zipfile.ZipFile(packed) as archive:
+            found = data_members(archive, file.n_bytes, MAX_BYTES)
+            is_plain = not any(one.filename.startswith("xl/") or is_nested(archive, one.filename) for one in found)
     except Exception:  # noqa: BLE001 a server that cannot seek, an archive still on its way: landing says what is wrong with it
-        sizes = found = []
-    if not sizes or len(sizes) < len(found) or any(name.startswith("xl/") for name in found):
+        found, is_plain = [], False
+    if not found or not is_plain:
         yield file
         return
-    yield from (ZipMember(file, name, n_bytes) for name, n_bytes in sizes)
+    yield from (ZipMember(file, one.filename, one.file_size) for one in found)

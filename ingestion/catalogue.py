@@ -45,14 +45,17 @@ class Delivery:
 
 
 def read_catalogue(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> list[Delivery]:
-    """All deliveries of known feeds in their own order, cut to those delivered up to the end of `as_of`."""
+    """All deliveries of known feeds in their own order, those up to `as_of`."""
     facts = _Facts.read(Ledger(home.ledger), feeds)
     known = [facts.delivery(entry) for entry in facts.deliveries.values() if entry["feed"] in feeds]
-    if as_of is not None:
-        end = datetime.combine(as_of + timedelta(days=1), time(), UTC)
-        known = [delivery for delivery in known if delivery.delivered_at < end]
     known.sort(key=lambda d: (d.delivered_at, d.delivery_sequence, d.delivery_id))
-    return [replace(delivery, delivery_order=number) for number, delivery in enumerate(known, start=1)]
+    return up_to([replace(delivery, delivery_order=number) for number, delivery in enumerate(known, start=1)], as_of)
+
+
+def up_to(deliveries: list[Delivery], as_of: date | None) -> list[Delivery]:
+    """Those delivered up to the end of `as_of`; all without one."""
+    end = datetime.combine(as_of + timedelta(days=1), time(), UTC) if as_of else None
+    return [one for one in deliveries if end is None or one.delivered_at < end]
 
 
 def raw_path(home: Home, feed: Feed, delivery: Delivery, *, is_restricted: bool = False) -> Path:
@@ -94,7 +97,7 @@ class _Facts:
     @classmethod
     def read(cls, ledger: Ledger, feeds: dict[str, Feed]) -> _Facts:
         facts = cls({}, {}, {}, {})
-        for entry in ledger.entries():
+        for entry in ledger.entries("delivery", "repeat", "release", "conform", "verdict"):
             kind, key = entry["kind"], entry.get("delivery_id")
             feed = feeds.get(entry.get("feed", ""))
             if kind == "delivery":

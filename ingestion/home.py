@@ -16,10 +16,11 @@ from pathlib import Path
 
 
 class Home:
-    """One warehouse home. Only `landing`, `ledger` and `config` are state; the rest can be rebuilt."""
+    """One warehouse home. Only `landing`, `ledger` and `config` are state; the rest can be rebuilt. `inbox` is where files come from unless told otherwise."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root).expanduser().absolute()
+        self.inbox = self.root / "inbox"
         self.landing = self.root / "landing"
         self.ledger = self.root / "ledger"
         self.config = self.root / "config"

@@ -27,6 +27,7 @@ from ingestion.sources import SourceFile, StillMoving, list_inbox
 _ID_LENGTH = 16
 _THREADS = 4
 _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it leaves bytes that the next run recognises
+_OF_FILES = ("delivery", "repeat", "unplaced")  # entries about files of inboxes
 
 
 @dataclass
@@ -40,6 +41,13 @@ class LandReport:
     ambiguous: dict[str, list[str]] = field(default_factory=dict)
     unsettled: list[str] = field(default_factory=list)
 
+    def leave(self, file: SourceFile, owners: list[str]) -> None:
+        """Note a file that belongs to no feed or to several."""
+        if owners:
+            self.ambiguous[file.relative_path] = owners
+        else:
+            self.unmatched.append(file.relative_path)
+
 
 def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: Callable[[str], None] = lambda _: None) -> LandReport:
     """Store every new file of the inboxes. Raises SourceError when an inbox cannot be listed.
@@ -49,54 +57,65 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
     recognises by their hash.
     """
     ledger, report = Ledger(home.ledger), LandReport()
-    seen, deliveries = _known(ledger)
+    known = _Known.read(ledger)
     for inbox in inboxes:
         new: list[tuple[SourceFile, Feed]] = []
+        strangers: list[tuple[SourceFile, list[str]]] = []
         for file in list_inbox(inbox):
-            owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
+            owners = owners_of(feeds, file.relative_path)
             if len(owners) != 1:
-                _report_unplaced(ledger, seen, report, file, owners)
-            elif _sight(file) in seen:
+                report.leave(file, owners)
+                if _sight(file) not in known.unplaced:
+                    strangers.append((file, owners))
+            elif _sight(file) in known.seen:
                 report.n_known += 1
             else:
                 new.append((file, feeds[owners[0]]))
+        ledger.append_many([("unplaced", {
+            "source_url": file.url, "file_name": file.name, "relative_path": file.relative_path, "n_bytes": file.n_bytes,
+            "modified_at": file.modified_at.isoformat(), "feeds": owners}) for file, owners in strangers])
         steps = Steps(progress, len(new))
         for start in range(0, len(new), _AT_ONCE):
-            _land_some(home, ledger, report, deliveries, new[start:start + _AT_ONCE], steps)
+            _land_some(home, ledger, report, known, new[start:start + _AT_ONCE], steps)
     return report
 
 
-def unseen(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterator[SourceFile]:
-    """Files of the inboxes that belong to one feed and do not stand in the ledger yet."""
-    seen, _ = _known(Ledger(home.ledger))
-    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
-        if sum(feed.matches(file.relative_path) for feed in feeds.values()) == 1 and _sight(file) not in seen:
-            yield file
+@dataclass(frozen=True)
+class Look:
+    """What inboxes hold: files of one feed that are not in the ledger yet; files of no feed or several, path below the inbox and feeds."""
+
+    unseen: list[SourceFile]
+    unplaced: list[tuple[str, list[str]]]
 
 
-def unplaced(inboxes: Iterable[str], feeds: dict[str, Feed]) -> Iterator[tuple[str, list[str]]]:
-    """Files that belong to no feed or to several: path below the inbox, the feeds."""
+def look(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Look:
+    """List the inboxes once, without reading a file. Raises SourceError when one cannot be listed."""
+    known, found = _Known.read(Ledger(home.ledger)), Look([], [])
     for file in (file for inbox in inboxes for file in list_inbox(inbox)):
-        owners = [name for name, feed in feeds.items() if feed.matches(file.relative_path)]
+        owners = owners_of(feeds, file.relative_path)
         if len(owners) != 1:
-            yield file.relative_path, owners
+            found.unplaced.append((file.relative_path, owners))
+        elif _sight(file) not in known.seen:
+            found.unseen.append(file)
+    return found
+
+
+def owners_of(feeds: dict[str, Feed], relative_path: str) -> list[str]:
+    """The feeds that take a file of this path below the inbox."""
+    return [name for name, feed in feeds.items() if feed.matches(relative_path)]
 
 
 def still_unplaced(ledger: Ledger, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
     """Files the ledger calls unplaced that today's feeds would not take either and that never came in: newest sight of each."""
     files: dict[str, dict[str, Any]] = {}
-    for entry in ledger.entries():
+    for entry in ledger.entries(*_OF_FILES):
         if entry["kind"] == "unplaced":
             files[entry["source_url"]] = entry
-        elif entry["kind"] in ("delivery", "repeat"):
+        else:
             files.pop(entry["source_url"], None)
-    found = []
-    for url, entry in files.items():
-        path = entry.get("relative_path") or entry["file_name"]  # ledgers of earlier versions know the name only
-        owners = [name for name, feed in feeds.items() if feed.matches(path)]
-        if len(owners) != 1:
-            found.append({"file_name": entry["file_name"], "source_url": url, "feeds": owners})
-    return found
+    # Ledgers of earlier versions know the name only.
+    owned = ((url, entry, owners_of(feeds, entry.get("relative_path") or entry["file_name"])) for url, entry in files.items())
+    return [{"file_name": entry["file_name"], "source_url": url, "feeds": owners} for url, entry, owners in owned if len(owners) != 1]
 
 
 def landed_path(home: Home, sha256: str) -> Path:
@@ -105,7 +124,7 @@ def landed_path(home: Home, sha256: str) -> Path:
 
 
 def _land_some(
-    home: Home, ledger: Ledger, report: LandReport, deliveries: dict[str, dict], files: list[tuple[SourceFile, Feed]], steps: Steps,
+    home: Home, ledger: Ledger, report: LandReport, known: _Known, files: list[tuple[SourceFile, Feed]], steps: Steps,
 ) -> None:
     """Store some files side by side (hashing and the disk take turns), then write their entries in the order of the inbox."""
     entries: list[tuple[str, dict[str, Any]]] = []
@@ -120,9 +139,9 @@ def _land_some(
                     steps.done("", "", is_silent=True)
                     steps.say(f"left for the next run: {found}")
                     continue
-                kind, facts = _entry(deliveries, file, feed, *found)
+                kind, facts = _entry(known, file, feed, *found)
                 if kind == "delivery":
-                    deliveries[facts["sha256"]] = facts
+                    known.add(facts)
                 steps.done("landed", f"{file.relative_path} as {facts['delivery_id']} ({feed.feed})", is_silent=kind == "repeat")
                 entries.append((kind, facts))
         finally:  # a file that cannot be read ends the run, what came before it is kept
@@ -130,7 +149,7 @@ def _land_some(
                 (report.new if entry["kind"] == "delivery" else report.repeats).append(entry)
 
 
-def _entry(deliveries: dict[str, dict], file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
+def _entry(known: _Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
     """Kind and facts of the ledger entry of a file just stored."""
     moment, sequence = delivery_order(file, feed)
     facts = {
@@ -139,11 +158,10 @@ def _entry(deliveries: dict[str, dict], file: SourceFile, feed: Feed, sha256: st
     }
     if n_bytes != file.n_bytes:  # a server that does not tell sizes, or a member of a damaged archive
         facts["n_bytes_listed"] = file.n_bytes
-    if sha256 in deliveries:
+    if sha256 in known.deliveries:
         return "repeat", facts
-    name = _stem(file.name, feed)
-    older = [d for d in deliveries.values() if d["feed"] == feed.feed and _stem(d["file_name"], feed) == name]
-    supersedes = [d["delivery_id"] for d in sorted(older, key=order_key) if order_key(d) < order_key(facts)][-1:]
+    older = [d for d in known.called_alike(file.name, feed) if order_key(d) < order_key(facts)]
+    supersedes = [d["delivery_id"] for d in sorted(older, key=order_key)][-1:]
     return "delivery", facts | {"feed_version": feed.version, "supersedes": supersedes}
 
 
@@ -205,23 +223,33 @@ def _sight(file: SourceFile) -> tuple[str, int, str]:
     return file.url, file.n_bytes, file.modified_at.isoformat()
 
 
-def _known(ledger: Ledger) -> tuple[set[tuple], dict[str, dict]]:
-    """Files seen before (place, size, time) and deliveries by hash."""
-    seen: set[tuple] = set()
-    deliveries: dict[str, dict] = {}
-    for entry in ledger.entries():
-        if entry["kind"] in ("delivery", "repeat", "unplaced"):
-            seen.add((entry["source_url"], entry.get("n_bytes_listed", entry["n_bytes"]), entry["modified_at"]) + (("unplaced",) if entry["kind"] == "unplaced" else ()))
-        if entry["kind"] == "delivery":
-            deliveries[entry["sha256"]] = entry
-    return seen, deliveries
+@dataclass
+class _Known:
+    """What the ledger says: files that landed and files that nobody takes (place, size, time), deliveries by hash."""
 
+    seen: set[tuple[str, int, str]] = field(default_factory=set)
+    unplaced: set[tuple[str, int, str]] = field(default_factory=set)
+    deliveries: dict[str, dict] = field(default_factory=dict)
+    _named: dict[str, dict[str, list[dict]]] = field(default_factory=dict)  # feed -> file name without its moment -> deliveries
+    _unnamed: dict[str, list[dict]] = field(default_factory=dict)  # those of a feed that are not in there yet
 
-def _report_unplaced(ledger: Ledger, seen: set, report: LandReport, file: SourceFile, owners: list[str]) -> None:
-    if owners:
-        report.ambiguous[file.relative_path] = owners
-    else:
-        report.unmatched.append(file.relative_path)
-    if (*_sight(file), "unplaced") not in seen:
-        ledger.append("unplaced", source_url=file.url, file_name=file.name, relative_path=file.relative_path,
-                      n_bytes=file.n_bytes, modified_at=file.modified_at.isoformat(), feeds=owners)
+    @classmethod
+    def read(cls, ledger: Ledger) -> _Known:
+        known = cls()
+        for entry in ledger.entries(*_OF_FILES):
+            sights = known.unplaced if entry["kind"] == "unplaced" else known.seen
+            sights.add((entry["source_url"], entry.get("n_bytes_listed", entry["n_bytes"]), entry["modified_at"]))
+            if entry["kind"] == "delivery":
+                known.add(entry)
+        return known
+
+    def add(self, delivery: dict) -> None:
+        self.deliveries[delivery["sha256"]] = delivery
+        self._unnamed.setdefault(delivery["feed"], []).append(delivery)
+
+    def called_alike(self, name: str, feed: Feed) -> list[dict]:
+        """Deliveries of the feed under this name, whatever the part of it says that tells when."""
+        named = self._named.setdefault(feed.feed, {})
+        for delivery in self._unnamed.pop(feed.feed, ()):
+            named.setdefault(_stem(delivery["file_name"], feed), []).append(delivery)
+        return named.get(_stem(name, feed), [])

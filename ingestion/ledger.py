@@ -83,6 +83,13 @@ class Ledger:
             raise LedgerBroken(f"{self.path}:{count + 1}: the ledger is cut off here; it had at least {known} entries")
         return count
 
+    def newest(self) -> tuple[int, str]:
+        """Number and hash of the newest whole entry; 0 and GENESIS where there is none."""
+        if not self.path.exists():
+            return 0, GENESIS
+        with self.path.open("rb") as log:
+            return _newest(_last_lines(log, log.seek(0, os.SEEK_END)))
+
     def _known_head(self) -> tuple[int, str]:
         try:
             number, _, digest = self.head.read_text().strip().partition(" ")
@@ -112,17 +119,18 @@ class Ledger:
     def _mend(self, log: Any) -> tuple[int, str]:
         """Set a torn last line aside; the number and hash of the last whole entry."""
         size = log.seek(0, os.SEEK_END)
-        if size == 0:
-            return 0, GENESIS
         tail = _last_lines(log, size)
-        if not tail.endswith(b"\n"):
-            torn = tail.rpartition(b"\n")[2]
+        if torn := tail.rpartition(b"\n")[2]:
             with (self.folder / "torn.jsonl").open("ab") as aside:
                 aside.write(torn + b"\n")
             log.truncate(size - len(torn))
-            tail = tail[: len(tail) - len(torn)]
-        last = tail.rstrip(b"\n").rpartition(b"\n")[2].decode()
-        return (json.loads(last)["entry"], _digest(last)) if last else (0, GENESIS)
+        return _newest(tail)
+
+
+def _newest(tail: bytes) -> tuple[int, str]:
+    """Number and hash of the last whole line at the end of the file."""
+    last = tail.rpartition(b"\n")[0].rpartition(b"\n")[2].decode()
+    return (json.loads(last)["entry"], _digest(last)) if last else (0, GENESIS)
 
 
 def _last_lines(log: Any, size: int) -> bytes:

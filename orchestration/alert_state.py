@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def open_alerts(ledger: Ledger, as_of: date | None = None) -> dict[str, dict[str, str]]:
     """subject_id -> alert_id and first_seen_on of what was open at the last publication (up to the end of `as_of`)."""
     found: dict[str, dict[str, str]] = {}
-    for entry in ledger.entries():
-        if entry["kind"] != "alert_change" or (as_of and entry["at"][:10] > as_of.isoformat()):
+    for entry in ledger.entries("alert_change"):
+        if as_of and entry["at"][:10] > as_of.isoformat():
             continue
         for subject in entry["closed"]:
             found.pop(subject, None)
@@ -45,7 +45,6 @@ def record_open(ledger: Ledger, alerts: Iterable[dict[str, Any]]) -> tuple[int, 
 def sent_alerts(ledger: Ledger) -> dict[str, set[str]]:
     """Receiver -> ids of the alerts it got."""
     found: dict[str, set[str]] = {}
-    for entry in ledger.entries():
-        if entry["kind"] == "alert_sent":
-            found.setdefault(entry["receiver"], set()).update(entry["alert_ids"])
+    for entry in ledger.entries("alert_sent"):
+        found.setdefault(entry["receiver"], set()).update(entry["alert_ids"])
     return found

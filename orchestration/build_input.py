@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue
+from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue, up_to
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.ledger import Ledger
@@ -48,11 +48,14 @@ class BuildPlan:
 
 
 def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, deliveries: list[Delivery] | None = None) -> BuildPlan:
-    """The plan for the catalogue as it stands; writes nothing. Raises DefinitionError for settings or folders that cannot be used."""
+    """The plan for the catalogue as it stands (all of it, if the caller has it: `deliveries`); writes nothing.
+
+    Raises DefinitionError for settings or folders that cannot be used.
+    """
     from orchestration.definitions_data import fingerprint as fingerprint_of_definitions
     from orchestration.definitions_data import own_definition_folders
 
-    known = read_catalogue(home, feeds, as_of) if deliveries is None else deliveries
+    known = up_to(read_catalogue(home, feeds) if deliveries is None else deliveries, as_of)
     lines = [f"code {code_version()}", f"as of {as_of or 'now'}"]
     lines += [f"own definitions {fingerprint_of_definitions(DBT_SOURCE, own)}"] if (own := own_definition_folders()) else []
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]

@@ -209,14 +209,9 @@ def _warnings(report: ConformReport) -> list[str]:
     return [note for note in report.notes if note.startswith(WARNING)]
 
 
-def has_work(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> bool:
-    """Whether an inbox holds a file not seen before or a delivery waits for a step. Reads no file's bytes."""
-    from ingestion.landing import unseen
-
-    if any(unseen(home, inboxes, feeds)):
-        return True
-    deliveries = read_catalogue(home, feeds)
-    return any(d.status in ("landed", "conformed") for d in deliveries) or bool(pending_conform(home, feeds, deliveries))
+def has_work(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery]) -> bool:
+    """Whether one of `deliveries`, all there are, waits for a step."""
+    return any(d.status == "conformed" for d in deliveries) or bool(pending_conform(home, feeds, deliveries))
 
 
 def expectations_docs(home: Home) -> Path:

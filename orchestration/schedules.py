@@ -14,9 +14,9 @@ import dagster as dg
 
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import unseen
+from ingestion.landing import look
 from orchestration.build_input import plan_build
-from orchestration.warehouse import open_inboxes
+from orchestration.settings import open_inboxes
 
 WAREHOUSE = dg.define_asset_job(
     "warehouse", dg.AssetSelection.all(), description="From the inbox to the published marts: what `pxw run` runs.",
@@ -54,7 +54,7 @@ def inbox_sensor(home: Home, feeds: Mapping[str, Feed]) -> dg.SensorDefinition:
 def waiting(home: Home, feeds: Mapping[str, Feed]) -> tuple[str | None, str]:
     """A hash of what waits for a run (None: nothing does) and the same in words. Reads no file's bytes."""
     home.create()
-    files = sorted((f.url, f.n_bytes, f.modified_at.isoformat()) for f in unseen(home, open_inboxes(home), dict(feeds)))
+    files = sorted((f.url, f.n_bytes, f.modified_at.isoformat()) for f in look(home, open_inboxes(home), dict(feeds)).unseen)
     plan = plan_build(home, dict(feeds))
     if not files and not plan.is_changed:
         return None, "nothing"

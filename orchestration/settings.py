@@ -60,8 +60,8 @@ def _listed(text: str) -> list[str]:
         raise SourceError(f"PXW_INBOX {text}: {error}") from None
 
 
-def inboxes(home: Home, named: list[str] | None = None) -> list[str]:
-    """The inboxes of a run: those named, else `PXW_INBOX`, else the settings, else <home>/inbox.
+def open_inboxes(home: Home, named: list[str] | None = None) -> list[str]:
+    """The inboxes of a run: those named, else `PXW_INBOX`, else the settings, else <home>/inbox, which is made.
 
     `PXW_INBOX` is one folder or URL, or several parted by blanks; a name with blanks among several is quoted.
     Raises SourceError for a quotation mark that is not closed.
@@ -72,4 +72,5 @@ def inboxes(home: Home, named: list[str] | None = None) -> list[str]:
         return listed
     if configured := load_settings(home).inboxes:
         return configured
-    return [str(home.root / "inbox")]
+    home.inbox.mkdir(parents=True, exist_ok=True)
+    return [str(home.inbox)]

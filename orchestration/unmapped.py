@@ -9,11 +9,14 @@ Read from the build file, where nothing is suppressed: who runs a warehouse may 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ingestion.feed import load_feeds
+from ingestion.feed import Feed
 from ingestion.home import Home
+
+Rows = Callable[..., list[tuple]]
 
 _SHOWN_CODES, _SHOWN_FAULTS = 3, 6
 _MOST = 0.5  # from this share on nearly everything a feed brings is lost, and the line says so first
@@ -62,20 +65,26 @@ class UnmappedFeed:
                 f"{self.n_codes:,} code{'s' * (self.n_codes > 1)}: {', '.join(self.codes[:_SHOWN_CODES])}{more}")
 
 
-def unmapped_feeds(home: Home) -> list[UnmappedFeed]:
+@contextlib.contextmanager
+def reading_build(home: Home) -> Iterator[Rows]:
+    """A function from schema, table and a query over it (with its values) to rows; none where the build lacks the table or there is no build."""
+    import duckdb
+
+    if not home.build_file.exists():
+        yield lambda *_: []
+        return
+    with duckdb.connect(str(home.build_file), read_only=True) as con:
+        known = set(con.execute("select schema_name, table_name from duckdb_tables()").fetchall())
+        yield lambda schema, table, query, *values: con.execute(query, list(values)).fetchall() if (schema, table) in known else []
+
+
+def unmapped_feeds(rows: Rows, feeds: dict[str, Feed]) -> list[UnmappedFeed]:
     """By feed, worst first; empty when everything is mapped or nothing is built.
 
     A feed that has no column for units is whole when its facilities are mapped.
     """
-    import duckdb
-
-    if not home.build_file.exists():
-        return []
-    without_units = [name for name, feed in load_feeds().items() if not feed.names_units]
-    with duckdb.connect(str(home.build_file), read_only=True) as con:
-        is_there = con.execute("from duckdb_tables() where schema_name = 'marts' and table_name = 'unmapped_codes'").fetchall()
-        rows = con.execute(_QUERY, [without_units]).fetchall() if is_there else []
-    return [UnmappedFeed(*row) for row in rows]
+    without_units = [name for name, feed in feeds.items() if not feed.names_units]
+    return [UnmappedFeed(*row) for row in rows("marts", "unmapped_codes", _QUERY, without_units)]
 
 
 def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
@@ -88,33 +97,22 @@ def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
     yield "  way out: rows with these codes in the org_units file (a newer file replaces all rows of its SourceSystem); all of them: marts.unmapped_codes"
 
 
-def reference_fault_lines(home: Home) -> Iterator[str]:
+def reference_fault_lines(rows: Rows) -> Iterator[str]:
     """What nothing can use in cut points, coefficients and benchmarks; the first line is the headline."""
-    rows = _rows(home, "marts", "reference_fault", "select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
-                                                   "order by n_rows desc, feed, column_name, source_text")
-    if not rows:
+    found = rows("marts", "reference_fault", "select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
+                                             "order by n_rows desc, feed, column_name, source_text")
+    if not found:
         return
-    yield f"{len(rows):,} name{'s' * (len(rows) > 1)} or value{'s' * (len(rows) > 1)} in reference files that nothing can use (all of them: marts.reference_fault):"
-    for feed, column, text, fault, n_rows, first, way_out in rows[:_SHOWN_FAULTS]:
+    yield f"{len(found):,} name{'s' * (len(found) > 1)} or value{'s' * (len(found) > 1)} in reference files that nothing can use (all of them: marts.reference_fault):"
+    for feed, column, text, fault, n_rows, first, way_out in found[:_SHOWN_FAULTS]:
         yield f"  {feed}: {column} '{text}' {fault.lower().replace('_', ' ')} in {n_rows:,} row{'s' * (n_rows > 1)}, first in row {first}; {way_out}"
 
 
-def same_survey_lines(home: Home) -> Iterator[str]:
+def same_survey_lines(rows: Rows) -> Iterator[str]:
     """Surveys that two feeds delivered, one line per pair of feeds; surveys that a patient returned twice, one line per feed."""
-    for feed, counted, n in _rows(home, "core", "same_survey", "select feed, counted_feed, count(*) from core.same_survey group by all order by 3 desc, 1, 2"):
+    for feed, counted, n in rows("core", "same_survey", "select feed, counted_feed, count(*) from core.same_survey group by all order by 3 desc, 1, 2"):
         yield (f"{n:,} survey{'s' * (n > 1)} of {feed} came by {counted} too and count there alone (core.same_survey); "
                "set 'priority' in the feeds if the other one should count")
-    for feed, n in _rows(home, "core", "superseded_row", "select feed, count(*) from core.superseded_row where rule = 'DUPLICATE_RETURN' group by 1 order by 2 desc, 1"):
+    for feed, n in rows("core", "superseded_row", "select feed, count(*) from core.superseded_row where rule = 'DUPLICATE_RETURN' group by 1 order by 2 desc, 1"):
         yield (f"{n:,} survey{'s' * (n > 1)} of {feed} from patients who returned another one about the same visit: the first received counts, or a later one with "
                "at least 5 more answers (core.superseded_row)")
-
-
-def _rows(home: Home, schema: str, table: str, query: str) -> list[tuple]:
-    """Rows of the build; none where it has no such table, or there is no build."""
-    import duckdb
-
-    if not home.build_file.exists():
-        return []
-    with duckdb.connect(str(home.build_file), read_only=True) as con:
-        known = con.execute("select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", [schema, table]).fetchone()[0]
-        return con.execute(query).fetchall() if known else []

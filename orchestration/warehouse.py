@@ -22,18 +22,10 @@ from ingestion.home import Home
 from ingestion.landing import LandReport
 from orchestration import pipeline
 from orchestration.ahead import HeadStart
-from orchestration.settings import inboxes as settled_inboxes
+from orchestration.settings import open_inboxes
 
 _PATIENCE = 3600.0  # seconds a run of the web page waits for `pxw run` to end
 _ASK_EVERY = 2.0
-
-
-def open_inboxes(home: Home, named: list[str] | None = None) -> list[str]:
-    """The inboxes of a run; the default one is made when nobody has put anything there yet."""
-    inboxes = settled_inboxes(home, named)
-    if inboxes == [str(home.root / "inbox")]:
-        (home.root / "inbox").mkdir(parents=True, exist_ok=True)
-    return inboxes
 
 
 @dataclass

@@ -41,7 +41,11 @@ def is_workbook(path: Path, is_expected: bool) -> bool:
 
 def unpack_only_member(path: Path, max_bytes: int) -> Path:
     """The one file of data in a temporary file the caller removes. Raises Refused where there is none or several."""
-    members = data_members(path, path.stat().st_size, max_bytes)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [entry.filename for entry in data_members(archive, path.stat().st_size, max_bytes)]
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError):
+        raise Refused("damaged_archive", "the zip archive is cut off or damaged", _SEND_AGAIN) from None
     if len(members) != 1:
         raise Refused("archive_members", f"the zip archive holds {len(members)} files of data, a delivery is one file",
                       "Put the archive into the inbox, where each file in it becomes a delivery of its own, or unpack it first."
@@ -52,19 +56,15 @@ def unpack_only_member(path: Path, max_bytes: int) -> Path:
     return plain
 
 
-def data_members(packed: Path | IO[bytes], n_bytes: int, max_bytes: int) -> list[str]:
-    """Names of the files of data, in the order of the archive.
+def data_members(archive: zipfile.ZipFile, n_bytes: int, max_bytes: int) -> list[zipfile.ZipInfo]:
+    """The files of data, in the order of the archive, which has `n_bytes`.
 
-    Raises Refused for a damaged or encrypted archive, too many members or bytes, a repeated name, a name
+    Raises Refused for an encrypted archive, too many members or bytes, a repeated name, a name
     that leads outside, a link, overlapping members, or a ratio no text reaches.
     """
-    try:
-        with zipfile.ZipFile(packed) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError):
-        raise Refused("damaged_archive", "the zip archive is cut off or damaged", _SEND_AGAIN) from None
+    entries = archive.infolist()
     _refuse_unsafe(entries, n_bytes, max_bytes)
-    return [entry.filename for entry in entries if not entry.is_dir() and not _NO_DATA.search(entry.filename)]
+    return [entry for entry in entries if not entry.is_dir() and not _NO_DATA.search(entry.filename)]
 
 
 def content_of(packed: Path | IO[bytes], member: str, max_bytes: int) -> Iterator[bytes]:

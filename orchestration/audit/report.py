@@ -94,8 +94,7 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
     report.tables["hashes"] = [{"table": name, **facts} for name, facts in sorted(told["tables"].items())]
     report.run = {name: told.get(name) for name in ("run_id", "fingerprint", "code_version", "as_of", "published_at")}
     report.findings = list(examine(home, None))
-    for entry in Ledger(home.ledger).entries():
-        report.n_ledger, report.ledger_head = entry["entry"], entry["previous"]
+    report.n_ledger, report.ledger_head = Ledger(home.ledger).newest()
     return report
 
 

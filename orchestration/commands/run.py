@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import time
 from datetime import date
-from pathlib import Path
 
 import click
 
+from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
+from ingestion.landing import Look, look
 from ingestion.sources import safe_url
 from orchestration import alerts, pipeline
 from orchestration.ahead import HeadStart
 from orchestration.build_input import plan_build
-from orchestration.settings import inboxes as settled_inboxes
-
+from orchestration.settings import open_inboxes
 
 _SHOWN_UNPLACED = 5
 
@@ -30,16 +30,16 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
     started = time.monotonic()
     feeds = load_feeds()
     with pipeline.exclusive(home):
-        inboxes = settled_inboxes(home, named)
-        _make_default_inbox(home, inboxes)
+        inboxes = open_inboxes(home, named)
         if sample_if_empty:
             _sample(home, inboxes)
-        if not _has_anything(home, inboxes, feeds):
-            _report_nothing(inboxes, feeds)
+        found, deliveries = look(home, inboxes, feeds), read_catalogue(home, feeds)
+        if not deliveries and not found.unseen:  # empty marts would look like a success
+            _report_nothing(inboxes, found.unplaced)
             return 1
-        if not force and not _is_due(home, inboxes, feeds, as_of):
+        if not (force or found.unseen or pipeline.has_work(home, feeds, deliveries) or plan_build(home, feeds, as_of, deliveries).is_changed):
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
-            _report(home, feeds, inboxes)
+            _report(home, feeds, deliveries, found)
             alerts.send_waiting(home, click.echo)
             return 0
         tell = _progress(started)
@@ -54,28 +54,13 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         for failure in outcome.failures:
             click.echo(f"  {failure}", err=True)
         return 1
-    _report(home, feeds, inboxes)
+    _report(home, feeds, read_catalogue(home, feeds), found)
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.seconds.items() if seconds >= 1)
     click.echo(f"done in {time.monotonic() - started:.0f} s ({parts})")
     return 0
 
 
-def _is_due(home: Home, inboxes: list[str], feeds: dict[str, Feed], as_of: date | None) -> bool:
-    return pipeline.has_work(home, inboxes, feeds) or plan_build(home, feeds, as_of).is_changed
-
-
-def _has_anything(home: Home, inboxes: list[str], feeds: dict[str, Feed]) -> bool:
-    """Whether there is, or ever was, one delivery: empty marts would look like a success."""
-    from ingestion.catalogue import read_catalogue
-    from ingestion.landing import unseen
-
-    return bool(read_catalogue(home, feeds)) or any(unseen(home, inboxes, feeds))
-
-
-def _report_nothing(inboxes: list[str], feeds: dict[str, Feed]) -> None:
-    from ingestion.landing import unplaced
-
-    strangers = list(unplaced(inboxes, feeds))
+def _report_nothing(inboxes: list[str], strangers: list[tuple[str, list[str]]]) -> None:
     what = f"hold {len(strangers)} files, none of which a feed takes" if strangers else "are empty" if len(inboxes) > 1 else "is empty"
     what = what.replace("hold ", "holds ", 1) if len(inboxes) == 1 else what
     click.echo(f"nothing to do: {' and '.join(map(safe_url, inboxes))} {what}, and nothing was ever delivered to this warehouse; nothing is published", err=True)
@@ -84,20 +69,14 @@ def _report_nothing(inboxes: list[str], feeds: dict[str, Feed]) -> None:
                "docs/add_a_feed.md how to add one", err=True)
 
 
-def _make_default_inbox(home: Home, inboxes: list[str]) -> None:
-    if inboxes == [str(home.root / "inbox")]:
-        Path(inboxes[0]).mkdir(parents=True, exist_ok=True)
-
-
 def _sample(home: Home, inboxes: list[str]) -> None:
     """First `make run` without files of one's own: synthetic deliveries, so that there is something to see."""
-    inbox = Path(inboxes[0])
-    if inboxes != [str(home.root / "inbox")] or any(inbox.iterdir()) or (home.ledger / "ledger.jsonl").exists():
+    if inboxes != [str(home.inbox)] or any(home.inbox.iterdir()) or (home.ledger / "ledger.jsonl").exists():
         return
     from ingestion.samples import write_samples
 
     click.echo("the inbox is empty: writing synthetic sample deliveries (name your own with INBOX=... or --inbox)")
-    write_samples(inbox, "hospital", 1, progress=lambda _: None)
+    write_samples(home.inbox, "hospital", 1, progress=lambda _: None)
 
 
 def _progress(started: float):
@@ -107,12 +86,11 @@ def _progress(started: float):
     return show
 
 
-def _report(home: Home, feeds: dict[str, Feed], inboxes: list[str]) -> None:
-    from ingestion.landing import unplaced
+def _report(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery], found: Look) -> None:
     from orchestration.commands.summary import print_summary
 
-    print_summary(home, feeds)
-    _list_unplaced(list(unplaced(inboxes, feeds)))
+    print_summary(home, feeds, deliveries)
+    _list_unplaced(found.unplaced)
 
 
 def _list_unplaced(left: list[tuple[str, list[str]]], *, err: bool = False) -> None:

@@ -24,7 +24,7 @@ from ingestion.landing import still_unplaced
 from ingestion.ledger import Ledger
 from orchestration.commands.summary import print_troubles, print_unmapped
 from orchestration.published import manifest
-from orchestration.unmapped import unmapped_feeds
+from orchestration.unmapped import reading_build, unmapped_feeds
 
 _STATES = ("accepted", "waiting", "held", "refused")
 
@@ -41,12 +41,13 @@ def status(home: Home, as_json: bool) -> None:
         "held": [_delivery_facts(d) for d in deliveries if d.status == "held"],
         "refused": [_delivery_facts(d) for d in deliveries if d.status == "refused"],
         "unplaced": still_unplaced(Ledger(home.ledger), feeds),
-        "unmapped": [asdict(one) for one in unmapped_feeds(home)],
     }
+    with reading_build(home) as rows:
+        facts["unmapped"] = [asdict(one) for one in unmapped_feeds(rows, feeds)]
     if as_json:
         click.echo(json.dumps(facts, indent=1, default=str))
     else:
-        _print(home, facts, deliveries)
+        _print(home, facts, feeds, deliveries)
 
 
 def _feed_facts(feed: Feed, deliveries: list[Delivery], today: date) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _delivery_facts(delivery: Delivery) -> dict[str, Any]:
             "delivered_at": delivery.delivered_at, "reason": delivery.reason}
 
 
-def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> None:
+def _print(home: Home, facts: dict[str, Any], feeds: dict[str, Feed], deliveries: list[Delivery]) -> None:
     from orchestration.commands.console import console as new_console
 
     console = new_console()
@@ -77,7 +78,7 @@ def _print(home: Home, facts: dict[str, Any], deliveries: list[Delivery]) -> Non
     if silent:
         console.print(f"never delivered: {', '.join(silent)}")
     print_troubles(console, deliveries)
-    print_unmapped(console, home)
+    print_unmapped(console, home, feeds)
     for file in facts["unplaced"]:
         console.print(f"[yellow]not taken[/] {file['file_name']}: matches {' and '.join(file['feeds']) or 'no feed'}; see 'files' in the feeds", markup=True)
     told = facts["published"]

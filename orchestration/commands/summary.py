@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.catalogue import Delivery, read_catalogue, row_facts
+from ingestion.catalogue import Delivery, row_facts
 from ingestion.feed import Feed
 from ingestion.home import Home
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
+from orchestration.unmapped import reading_build, reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
     from rich.console import Console
 
 _HEADLINES = {
@@ -26,19 +28,22 @@ _HEADLINES = {
 _SHOWN_FACILITIES, _SHOWN_TROUBLES = 15, 8
 
 
-def print_summary(home: Home, feeds: dict[str, Feed]) -> None:
-    """Print what a reader of the marts wants to know after a run."""
+def print_summary(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery]) -> None:
+    """Print what a reader of the marts wants to know after a run; `deliveries` are all there are."""
     from orchestration.commands.console import console as new_console
 
     console = new_console()
     try:
-        _print_headlines(home, console)
+        with open_marts(home) as con:
+            _print_headlines(con, console)
+            restated = _restated(con, manifest(home).get("run_id"))
     except NothingPublished as nothing:
         console.print(str(nothing))
         return
-    print_troubles(console, read_catalogue(home, feeds))
-    print_unmapped(console, home)
-    _print_restated(home, console)
+    print_troubles(console, deliveries)
+    print_unmapped(console, home, feeds)
+    if restated:
+        console.print(f"[yellow]RESTATED[/] values that had been published: {restated}; which, and why: pxw restatements")
     _print_places(home, console)
 
 
@@ -58,29 +63,27 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
     console.print(f"{n_accepted} deliveries loaded; {rows['n_rows_delivered']:,} rows delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")
 
 
-def print_unmapped(console: Console, home: Home) -> None:
+def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None:
     """Codes without a unit, in red where hardly anything of a feed is mapped; names of reference files that nothing knows; surveys of two feeds."""
-    from orchestration.unmapped import reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines
+    with reading_build(home) as rows:
+        found = unmapped_feeds(rows, feeds)
+        for number, line in enumerate(unmapped_lines(found)):
+            colour = "bold red" if any(one.is_lost for one in found) else "yellow"
+            console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
+        for number, line in enumerate(reference_fault_lines(rows)):
+            console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
+        for line in same_survey_lines(rows):
+            console.print(f"[yellow]TWICE[/] {_escape(line)}")
 
-    found = unmapped_feeds(home)
-    for number, line in enumerate(unmapped_lines(found)):
-        colour = "bold red" if any(one.is_lost for one in found) else "yellow"
-        console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
-    for number, line in enumerate(reference_fault_lines(home)):
-        console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
-    for line in same_survey_lines(home):
-        console.print(f"[yellow]TWICE[/] {_escape(line)}")
 
-
-def _print_headlines(home: Home, console: Console) -> None:
+def _print_headlines(con: DuckDBPyConnection, console: Console) -> None:
     from orchestration.commands.console import table as new_table
 
-    with open_marts(home) as con:
-        month = last_closed_month(con) or last_closed_month(con, "hcahps_overall_rating_top_box")
-        rows = con.execute(
-            "select k.facility_id, f.facility_name, k.kpi_id, k.value, k.ci_low, k.ci_high, k.is_publishable, k.reason from marts.kpi_value k "
-            "left join marts.dim_facility f using (facility_id) where k.period_grain = 'month' and k.level = 'facility' "
-            "and k.period_start_on = ? and k.kpi_id in (select unnest(?)) order by k.facility_id", [month, list(_HEADLINES)]).fetchall()
+    month = last_closed_month(con) or last_closed_month(con, "hcahps_overall_rating_top_box")
+    rows = con.execute(
+        "select k.facility_id, f.facility_name, k.kpi_id, k.value, k.ci_low, k.ci_high, k.is_publishable, k.reason from marts.kpi_value k "
+        "left join marts.dim_facility f using (facility_id) where k.period_grain = 'month' and k.level = 'facility' "
+        "and k.period_start_on = ? and k.kpi_id in (select unnest(?)) order by k.facility_id", [month, list(_HEADLINES)]).fetchall()
     if not rows:
         console.print("no KPI could be computed yet: no month is closed")
         return
@@ -96,17 +99,14 @@ def _print_headlines(home: Home, console: Console) -> None:
         console.print(f"... and {len(facilities) - _SHOWN_FACILITIES} more facilities: pxw show complaint_rate")
 
 
-def _print_restated(home: Home, console: Console) -> None:
-    """What the newest publication changed in values that had been published before."""
-    with open_marts(home) as con:
-        if not con.execute("select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'restatement'").fetchone()[0]:
-            return
-        counted = con.execute(
-            "select change_kind, count(*) from marts.restatement where run_id = ? and publication_number = (select max(publication_number) from marts.kpi_history) "
-            "group by 1 order by 1", [manifest(home).get("run_id")]).fetchall()
-    told = [f"{n:,} {kind}" for kind, n in counted if kind != "completed"]
-    if told:
-        console.print(f"[yellow]RESTATED[/] values that had been published: {', '.join(told)}; which, and why: pxw restatements")
+def _restated(con: DuckDBPyConnection, run_id: str | None) -> str:
+    """How many values that had been published before the newest publication changed, by kind."""
+    if not con.execute("select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'restatement'").fetchone()[0]:
+        return ""
+    counted = con.execute(
+        "select change_kind, count(*) from marts.restatement where run_id = ? and publication_number = (select max(publication_number) from marts.kpi_history) "
+        "group by 1 order by 1", [run_id]).fetchall()
+    return ", ".join(f"{n:,} {kind}" for kind, n in counted if kind != "completed")
 
 
 def _cell(value: float | None, low: float | None, high: float | None, is_publishable: bool, reason: str | None) -> str:

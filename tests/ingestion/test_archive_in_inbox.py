@@ -9,7 +9,7 @@ import pytest
 from ingestion.conform import conform
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import land, landed_path, unplaced
+from ingestion.landing import land, landed_path, look
 from ingestion.sources import list_inbox
 from tests.ingestion.conftest import HEADER, KEYS, MOMENT, complaint_feed
 from tests.ingestion.test_archive import packed
@@ -42,7 +42,7 @@ def landed(tmp_path, feeds):
 def test_every_file_is_a_delivery(landed, feeds):
     report, home, inbox = landed(packed(("a/log_1.csv", GOOD), ("a/log_2.csv", OTHER), ("readme.txt", b"hello"), ("__MACOSX/._x", b"x")))
     assert [(entry["file_name"], landed_path(home, entry["sha256"]).read_bytes()) for entry in report.new] == [("log_1.csv", GOOD), ("log_2.csv", OTHER)]
-    assert [path for path, _ in unplaced([str(inbox)], feeds)] == ["month.zip/readme.txt"]
+    assert [path for path, _ in look(home, [str(inbox)], feeds).unplaced] == ["month.zip/readme.txt"]
     urls = [json.loads(line).get("source_url", "") for line in home.ledger.joinpath("ledger.jsonl").read_text().splitlines()]
     assert any(url.endswith("month.zip!/a/log_1.csv") for url in urls)
 

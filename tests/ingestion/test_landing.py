@@ -10,7 +10,7 @@ import pytest
 
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
-from ingestion.landing import land, landed_path, unseen
+from ingestion.landing import Look, land, landed_path, look
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceError
 from tests.ingestion.conftest import complaint_feed
@@ -54,7 +54,7 @@ def test_a_second_look_reads_and_writes_nothing(home, inbox):
     report = land(home, [str(inbox)], FEEDS)
     assert (report.new, report.n_known) == ([], 1)
     assert (home.ledger / "ledger.jsonl").read_bytes() == before
-    assert list(unseen(home, [str(inbox)], FEEDS)) == []
+    assert look(home, [str(inbox)], FEEDS) == Look([], [])
 
 
 def test_same_bytes_under_two_names_are_one_delivery_with_the_earlier_order(home, inbox):
@@ -80,6 +80,18 @@ def test_two_files_under_one_name_are_two_deliveries_and_the_later_supersedes(ho
     assert newest["delivery_sequence"] == 2 and len(newest["supersedes"]) == 1
 
 
+def test_a_delivery_supersedes_the_newest_before_it_of_the_same_name(home, inbox):
+    def landed(*names: str) -> list[list[str]]:
+        for name in names:
+            (inbox / name).write_bytes(name.encode())
+        ids = {entry["delivery_id"]: entry["file_name"] for entry in Ledger(home.ledger).entries("delivery")}
+        new = land(home, [str(inbox)], FEEDS).new
+        return [[(ids | {entry["delivery_id"]: entry["file_name"] for entry in new})[one] for one in entry["supersedes"]] for entry in new]
+
+    assert landed("log_20260401.csv", "log_20260402.csv", "log_east_20260402.csv") == [[], ["log_20260401.csv"], []]
+    assert landed("log_20260301.csv", "log_20260501.csv", "log_east_20260501.csv") == [[], ["log_20260402.csv"], ["log_east_20260402.csv"]]
+
+
 def test_a_file_without_a_feed_or_with_two_is_reported_not_guessed(home, inbox):
     feeds = FEEDS | {"other": complaint_feed(feed="other", files=["*both*"])}
     (inbox / "readme.txt").write_text("hello")
@@ -90,6 +102,7 @@ def test_a_file_without_a_feed_or_with_two_is_reported_not_guessed(home, inbox):
     assert report.new == [] and not any(p.is_file() for p in home.landing.rglob("*"))
     land(home, [str(inbox)], feeds)
     assert [e["kind"] for e in Ledger(home.ledger).entries()] == ["unplaced", "unplaced"]
+    assert look(home, [str(inbox)], feeds) == Look([], [("log_both.csv", ["log", "other"]), ("readme.txt", [])])
 
 
 def test_a_crash_between_bytes_and_ledger_heals(home, inbox, monkeypatch):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 
 import pytest
 
-from ingestion.ledger import Ledger, LedgerBroken
+from ingestion.ledger import GENESIS, Ledger, LedgerBroken
 
 
 def filled(folder, n=3) -> Ledger:
@@ -34,6 +35,17 @@ def test_a_crash_at_any_byte_of_the_last_entry_leaves_a_readable_chain(tmp_path)
         ledger.append("note", text="after")
         assert ledger.verify() == 3
         assert [e["text"] for e in ledger.entries()][-1] == "after"
+
+
+def test_the_newest_entry_is_known_by_its_own_hash(tmp_path):
+    ledger = filled(tmp_path)
+    lines = ledger.path.read_bytes().splitlines()
+    assert ledger.newest() == (3, hashlib.sha256(lines[2]).hexdigest())
+    assert json.loads(lines[2])["previous"] == hashlib.sha256(lines[1]).hexdigest()
+    with ledger.path.open("ab") as log:
+        log.write(b'{"entry":4,')
+    assert ledger.newest() == (3, hashlib.sha256(lines[2]).hexdigest())
+    assert Ledger(tmp_path / "none").newest() == (0, GENESIS)
 
 
 def test_tampering_is_found_with_its_line(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
-from ingestion.landing import land, landed_path, unseen
+from ingestion.landing import land, landed_path, look
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceError, list_inbox, safe_url
 from ingestion.web_inbox import _SameServer
@@ -75,7 +75,7 @@ def test_files_of_a_server_land_once(place: Place):
     assert [landed_path(place.home, d.sha256).read_bytes() for d in read_catalogue(place.home, FEEDS)] == [b"Case\n1\n", b"Case\n2\n"]
     n_asked = len(place.served.asked)
     again = land(place.home, [place.url()], FEEDS, lines.append)
-    assert (again.new, again.n_known) == ([], 2) and not list(unseen(place.home, [place.url()], FEEDS))
+    assert (again.new, again.n_known) == ([], 2) and not look(place.home, [place.url()], FEEDS).unseen
     assert not [asked for asked in place.served.asked[n_asked:] if ".csv" in asked], "a known file is not read again"
     for secret in (*SECRETS, USER):
         assert secret not in place.records() and secret not in "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from orchestration.unmapped import reference_fault_lines, same_survey_lines
+from orchestration.unmapped import reading_build, reference_fault_lines, same_survey_lines
 from tests.dbt.warehouse import Warehouse
 
 
@@ -38,13 +38,13 @@ def test_the_evidence_holds_the_counted_row_alone(scores: Warehouse) -> None:
 
 
 def test_a_run_tells_of_them_and_of_names_that_nothing_knows(scores: Warehouse, tmp_path: Path) -> None:
-    home = SimpleNamespace(build_file=scores.file)
-    told, twice = same_survey_lines(home)
+    with reading_build(SimpleNamespace(build_file=scores.file)) as rows:
+        told, twice = same_survey_lines(rows)
+        headline, *lines = reference_fault_lines(rows)
     assert twice.startswith("5 surveys of pg_survey from patients who returned another one")
     assert told.startswith("3 surveys of review_copy came by review_survey too") and "priority" in told
-    headline, *lines = reference_fault_lines(home)
     assert headline.startswith("4 names or values in reference files") and len(lines) == 4
     assert lines[0] == ("  cuts: measure_name 'hcahps_clenliness' unknown measure in 4 rows, first in row 52; nearest known name: hcahps_cleanliness; "
                         "correct the file and deliver it again")  # fmt: skip
-    nothing = SimpleNamespace(build_file=tmp_path / "none.duckdb")
-    assert list(same_survey_lines(nothing)) == list(reference_fault_lines(nothing)) == []
+    with reading_build(SimpleNamespace(build_file=tmp_path / "none.duckdb")) as rows:
+        assert list(same_survey_lines(rows)) == list(reference_fault_lines(rows)) == []
