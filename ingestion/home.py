@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,8 @@ class Home:
         self.config = self.root / "config"
         self.raw = self.root / "raw"
         self.build = self.root / "build"
-        self.published = self.root / "published"
+        self.published = self.root / "published"  # a link into publications
+        self.publications = self.root / "publications"
         self.dagster = self.root / "dagster"
         self.docs = self.root / "docs"
 
@@ -62,6 +64,15 @@ class Home:
             private.mkdir(exist_ok=True)
             private.chmod(0o700)
         return self
+
+    def clear_unfinished(self) -> None:
+        """Remove what a crash left under a name of its own: bytes on their way in, raw Parquet, a publication. For who holds the home."""
+        places = ((self.landing, ".*.part"), (self.raw, "*/*/.*.part"), (self.restricted, "*/*/.*.part"), (self.publications, ".next-*"))
+        for left in (path for folder, names in places for path in folder.glob(names)):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
 
 
 def sha256_of(path: Path) -> str:

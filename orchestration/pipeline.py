@@ -65,8 +65,7 @@ def exclusive(home: Home, what: str = "run") -> Iterator[None]:
         lock.truncate()
         lock.write(f"{what} {os.getpid()}")
         lock.flush()
-        for part in home.landing.glob(".*.part"):  # what a crashed run left; its file is still in the inbox
-            part.unlink(missing_ok=True)
+        home.clear_unfinished()
         yield
 
 

@@ -53,7 +53,7 @@ def publish(home: Home, plan: BuildPlan, deliveries: list[dict[str, Any]],
     from orchestration.audit.record import note_publication
     from orchestration.build_input import code_version
 
-    shelf = home.root / "publications"
+    shelf = home.publications
     shelf.mkdir(exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".next-", dir=shelf))
     try:
