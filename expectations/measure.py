@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from expectations.settings import MAX_CODES
 from ingestion.home import replacing
 from ingestion.kinds import PROVENANCE
+from ingestion.raw_files import rows_by_file
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ def measure(con: DuckDBPyConnection, feed: Feed, settings: FeedExpectations, del
 def _batches(con: DuckDBPyConnection, deliveries: list[DeliveryRaw]) -> Iterator[tuple[int, list[DeliveryRaw]]]:
     """Files that are read together, with how many rows stand for one that is looked at (a power of two)."""
     by_step: dict[int, list[DeliveryRaw]] = {}
+    n_rows = rows_by_file(con, [delivery.path for delivery in deliveries])
     for delivery in deliveries:
-        n_rows, = con.execute(f"select num_rows from parquet_file_metadata({literal(str(delivery.path))})").fetchone()
-        by_step.setdefault(1 << max(0, math.ceil(math.log2(max(n_rows, 1) / LOOKED_AT))), []).append(delivery)
+        by_step.setdefault(1 << max(0, math.ceil(math.log2(max(n_rows[delivery.path], 1) / LOOKED_AT))), []).append(delivery)
     for step, alike in sorted(by_step.items()):
         for start in range(0, len(alike), _FILES_AT_ONCE):
             yield step, alike[start:start + _FILES_AT_ONCE]

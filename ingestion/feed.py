@@ -10,7 +10,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import os
 import re
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule
 from ingestion.feed_format import Format, Strict, as_list
 from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
-from ingestion.strict_yaml import DefinitionError, load_model
+from ingestion.strict_yaml import DefinitionError, load_model, own_folders
 
 __all__ = ["ColumnSpec", "Feed", "Format", "Strict", "load_feeds"]
 
@@ -181,9 +180,8 @@ def load_feeds(extra_dirs: tuple[Path, ...] = ()) -> dict[str, Feed]:
 
     Raises DefinitionError with file and line for a fault, a name that differs from its file, or a name used twice.
     """
-    named = [Path(part) for part in os.environ.get("PXW_FEEDS", "").split(os.pathsep) if part]
     feeds: dict[str, Feed] = {}
-    for folder in (FEEDS_DIR, *named, *extra_dirs):
+    for folder in (FEEDS_DIR, *own_folders("PXW_FEEDS"), *extra_dirs):
         for path in sorted(folder.glob("*.yml")):
             feed = load_model(path, Feed)
             if feed.feed != path.stem:

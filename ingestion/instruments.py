@@ -34,16 +34,16 @@ class ItemAnswers(NamedTuple):
 @cache
 def item_answers(family: str, seeds_dir: Path = SEEDS_DIR) -> dict[str, ItemAnswers]:
     """Item code -> what it may be answered with, in the order of the code table; empty for an unknown family."""
-    instruments = {row["instrument_id"] for row in _rows(seeds_dir, "instrument") if row["family"] == family}
+    instruments = {row["instrument_id"] for row in seed_rows(seeds_dir, "instrument") if row["family"] == family}
     labels: dict[str, list[tuple[int, str]]] = {}
-    for row in _rows(seeds_dir, "scale_answer"):
+    for row in seed_rows(seeds_dir, "scale_answer"):
         labels.setdefault(row["scale_id"], []).append((int(row["answer"]), row["label"]))
     scales: dict[str, list[str]] = {}
-    for row in _rows(seeds_dir, "instrument_item"):
+    for row in seed_rows(seeds_dir, "instrument_item"):
         if row["instrument_id"] in instruments and row["scale_id"] not in scales.setdefault(row["item_code"], []):
             scales[row["item_code"]].append(row["scale_id"])
     extra: dict[str, list[int]] = {}
-    for row in _rows(seeds_dir, "item_extra_code"):
+    for row in seed_rows(seeds_dir, "item_extra_code"):
         extra.setdefault(row["item_code"], []).append(int(row["code"]))
     return {item: _answers(used, [pair for scale in used for pair in labels.get(scale, ())], extra.get(item, []))
             for item, used in scales.items()}
@@ -57,7 +57,7 @@ def permitted_answers(family: str, seeds_dir: Path = SEEDS_DIR) -> dict[str, tup
 @cache
 def answered_dispositions(program: str, seeds_dir: Path = SEEDS_DIR) -> tuple[str, ...]:
     """Disposition codes of a programme that say the survey was completed."""
-    return tuple(row["disposition_code"] for row in _rows(seeds_dir, "disposition")
+    return tuple(row["disposition_code"] for row in seed_rows(seeds_dir, "disposition")
                  if row["program_code"] == program and row["disposition_group"] == "complete")
 
 
@@ -69,6 +69,7 @@ def _answers(scales: list[str], pairs: list[tuple[int, str]], extra: list[int]) 
     return ItemAnswers(tuple(scales), tuple(sorted({answer for answer, _ in pairs})), tuple(extra), labels)
 
 
-def _rows(seeds_dir: Path, table: str) -> list[dict[str, str]]:
+def seed_rows(seeds_dir: Path, table: str) -> list[dict[str, str]]:
+    """The rows of a code table."""
     with (seeds_dir / f"{table}.csv").open(encoding="utf-8-sig", newline="") as handle:
         return list(csv.DictReader(handle))

@@ -6,11 +6,10 @@ Does not belong here: what a level means (the seed), schemes of a site (they hav
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 from pathlib import Path
 
-from ingestion.instruments import SEEDS_DIR
+from ingestion.instruments import SEEDS_DIR, seed_rows
 from ingestion.sql import literal
 
 
@@ -18,10 +17,9 @@ from ingestion.sql import literal
 def scheme_levels(seeds_dir: Path = SEEDS_DIR) -> dict[tuple[str, str], tuple[int, ...]]:
     """(scheme, dimension) -> its levels over all versions. Severity 0 is "not present" in every scheme."""
     found: dict[tuple[str, str], set[int]] = {}
-    with (seeds_dir / "complaint_scheme_level.csv").open(encoding="utf-8-sig", newline="") as handle:
-        for row in csv.DictReader(handle):
-            if row["dimension"] in ("severity", "stage", "harm") and row["level"]:
-                found.setdefault((row["scheme_id"], row["dimension"]), {0} if row["dimension"] == "severity" else set()).add(int(row["level"]))
+    for row in seed_rows(seeds_dir, "complaint_scheme_level"):
+        if row["dimension"] in ("severity", "stage", "harm") and row["level"]:
+            found.setdefault((row["scheme_id"], row["dimension"]), {0} if row["dimension"] == "severity" else set()).add(int(row["level"]))
     return {key: tuple(sorted(levels)) for key, levels in found.items()}
 
 

@@ -1,11 +1,12 @@
 """Reading a definition file: YAML into a strict model, errors with file and line.
 
-Belongs here: line numbers, duplicate keys, turning a validation error into a sentence.
+Belongs here: line numbers, duplicate keys, turning a validation error into a sentence, where own definitions lie.
 Does not belong here: the models themselves.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=BaseModel)
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DefinitionError(Told, ValueError):
@@ -27,9 +28,13 @@ class DefinitionError(Told, ValueError):
 
 def load_model(path: Path, model: type[Model]) -> Model:
     """Read one YAML file into `model`; DefinitionError names the line of every fault."""
+    return fit(path, *load_with_lines(path), model)
+
+
+def fit(path: Path, data: Any, lines: dict[tuple, int], model: type[Model]) -> Model:
+    """What load_with_lines gave, as `model`; DefinitionError names the line of every fault."""
     from pydantic import ValidationError
 
-    data, lines = load_with_lines(path)
     if not isinstance(data, dict):
         raise DefinitionError(f"{path}:1: expected a mapping of keys")
     try:
@@ -42,7 +47,8 @@ def load_model(path: Path, model: type[Model]) -> Model:
 def load_with_lines(path: Path) -> tuple[Any, dict[tuple, int]]:
     """The data of a YAML file and, per key path, its 1-based line; duplicate keys are refused."""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        loader = LOADER(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DefinitionError(f"{path}:{line}: not valid YAML: {error.problem}") from None
@@ -50,7 +56,12 @@ def load_with_lines(path: Path) -> tuple[Any, dict[tuple, int]]:
     if node is None:
         return None, lines
     _walk(path, node, (), lines)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader), lines  # noqa: S506 safe loader
+    return loader.construct_document(node), lines
+
+
+def own_folders(variable: str) -> list[Path]:
+    """The folders with definitions of one's own that an environment variable lists."""
+    return [Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part]
 
 
 def _walk(path: Path, node: yaml.Node, at: tuple, lines: dict[tuple, int]) -> None:
@@ -70,7 +81,7 @@ def _walk(path: Path, node: yaml.Node, at: tuple, lines: dict[tuple, int]) -> No
 def _fault(path: Path, lines: dict[tuple, int], fault: dict) -> str:
     place = tuple(fault["loc"])
     while place and place not in lines:
-        place = place[:-1] if place not in lines else place
+        place = place[:-1]
     key = ".".join(str(part) for part in fault["loc"]) or "file"
     message = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
     return f"{path}:{lines.get(place, 1)}: {key}: {message}"

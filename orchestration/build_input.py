@@ -26,6 +26,7 @@ from ingestion.ledger import Ledger
 from ingestion.sql import insert_rows, literal
 from orchestration.complaint_settings import write_complaint_settings
 from orchestration.encounter_settings import write_encounter_settings
+from orchestration.published import manifest
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     used = [d for d in known if d.status == "accepted"]
     n_rows = sum(d.conformed.get("n_accepted", 0) for d in used)
-    return BuildPlan(fingerprint[:12], fingerprint, fingerprint != published_fingerprint(home), as_of, len(used), n_rows)
+    return BuildPlan(fingerprint[:12], fingerprint, fingerprint != manifest(home).get("fingerprint"), as_of, len(used), n_rows)
 
 
 def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> BuildPlan:
@@ -104,16 +105,6 @@ def code_version() -> str:
         if {"target", "logs", "feeds", "samples", "__pycache__"}.isdisjoint(relative.parts):
             digest.update(f"{relative}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
-
-
-def published_fingerprint(home: Home) -> str | None:
-    """The fingerprint of what is published; None when nothing is."""
-    import json
-
-    try:
-        return json.loads((home.published / "manifest.json").read_text())["fingerprint"]
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) -> None:

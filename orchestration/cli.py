@@ -18,8 +18,8 @@ import click
 from ingestion.home import Home
 from ingestion.told import Told
 from orchestration.commands.alerts import alerts
-from orchestration.commands.chart import chart
 from orchestration.commands.as_of import as_of
+from orchestration.commands.chart import chart
 from orchestration.commands.explain import explain
 from orchestration.commands.options import LEVEL, WINDOW
 from orchestration.commands.report import audit

@@ -6,9 +6,10 @@ Does not belong here: texts of dbt files (dbt_files.py), scoring (definitions_da
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from ingestion.instruments import seed_rows
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Item:
 
 def known_families(seeds_dir: Path) -> set[str]:
     """Every instrument family of the code tables."""
-    return {row["family"] for row in _rows(seeds_dir, "instrument")} if (seeds_dir / "instrument.csv").exists() else set()
+    return {row["family"] for row in seed_rows(seeds_dir, "instrument")} if (seeds_dir / "instrument.csv").exists() else set()
 
 
 def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
     """The instruments of a family, oldest first, with the flag of their cleaning rules. ValueError when there is none."""
-    found = [row for row in _rows(seeds_dir, "instrument") if row["family"] == family]
-    rules = {row["rule_set"]: row["is_screener_believed"] == "true" for row in _rows(seeds_dir, "cleaning_rule_set")}
+    found = [row for row in seed_rows(seeds_dir, "instrument") if row["family"] == family]
+    rules = {row["rule_set"]: row["is_screener_believed"] == "true" for row in seed_rows(seeds_dir, "cleaning_rule_set")}
     for row in found:
         if row["cleaning_rule_set"] not in rules:
             raise ValueError(f"instrument {row['instrument_id']} names unknown cleaning rules '{row['cleaning_rule_set']}'")
@@ -51,8 +52,8 @@ def family_instruments(family: str, seeds_dir: Path) -> list[dict[str, str]]:
 def family_segments(family: str, seeds_dir: Path) -> dict[str, list[dict]]:
     """Segment type -> rules in the order they are tried: column, codes (empty = any), value (None = the code)."""
     found: dict[str, list[dict]] = {}
-    known = {row["item_code"] for row in _rows(seeds_dir, "instrument_item")}
-    for row in sorted(_rows(seeds_dir, "segment_value"), key=lambda row: int(row["priority"])):
+    known = {row["item_code"] for row in seed_rows(seeds_dir, "instrument_item")}
+    for row in sorted(seed_rows(seeds_dir, "segment_value"), key=lambda row: int(row["priority"])):
         if row["family"] == family:
             codes = [] if row["codes"] == "*" else row["codes"].split(";")
             is_item = row["column_name"] in known
@@ -68,13 +69,13 @@ def family_items(family: str, seeds_dir: Path) -> list[Item]:
     """Items of a family in the order of the table. Raises ValueError when its instruments contradict each other."""
     instruments = [row["instrument_id"] for row in family_instruments(family, seeds_dir)]
     scales: dict[str, dict[int, str]] = {}
-    for row in _rows(seeds_dir, "scale_answer"):
+    for row in seed_rows(seeds_dir, "scale_answer"):
         scales.setdefault(row["scale_id"], {})[int(row["answer"])] = row["linear"]
     extra: dict[str, list[int]] = {}
-    for row in _rows(seeds_dir, "item_extra_code"):
+    for row in seed_rows(seeds_dir, "item_extra_code"):
         extra.setdefault(row["item_code"], []).append(int(row["code"]))
     asked: dict[str, list[dict[str, str]]] = {}
-    for row in _rows(seeds_dir, "instrument_item"):
+    for row in seed_rows(seeds_dir, "instrument_item"):
         if row["instrument_id"] in instruments:
             asked.setdefault(row["item_code"], []).append(row)
     items = {code: _item(code, rows, scales, extra.get(code, [])) for code, rows in asked.items()}
@@ -119,8 +120,3 @@ def _points(scale: dict[int, str]) -> tuple[tuple[int, float], ...]:
 
 def _codes(text: str) -> tuple[int, ...]:
     return tuple(int(code) for code in text.replace(";", " ").split())
-
-
-def _rows(seeds_dir: Path, table: str) -> list[dict[str, str]]:
-    with (seeds_dir / f"{table}.csv").open(encoding="utf-8-sig", newline="") as handle:
-        return list(csv.DictReader(handle))

@@ -37,10 +37,10 @@ def open_marts(home: Home) -> Iterator[DuckDBPyConnection]:
 
 
 def manifest(home: Home) -> dict[str, Any]:
-    """The manifest of what is published; empty when nothing is."""
+    """The manifest of what is published; empty when nothing is, or when nobody can read it."""
     try:
         return json.loads((home.published / "manifest.json").read_text())
-    except OSError:
+    except (OSError, ValueError):
         return {}
 
 

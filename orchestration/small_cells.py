@@ -113,9 +113,11 @@ def declared(project: Path) -> dict[str, Any]:
     """mart -> its `meta.small_cells`, from the models of a dbt project."""
     import yaml
 
+    from ingestion.strict_yaml import LOADER
+
     found: dict[str, Any] = {}
     for path in sorted((project / "models" / "marts").rglob("*.yml")):
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", []):
+        for model in (yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}).get("models", []):
             meta = model.get("config", {}).get("meta", {})
             if "small_cells" in meta:
                 found[model["name"]] = [] if meta["small_cells"] == "none" else meta["small_cells"]

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import Home
-from ingestion.sql import literal
-from ingestion.sql import dicts
+from ingestion.sql import dicts, literal
 from orchestration.audit.readjust import Readjusted, readjusted
 from orchestration.audit.recompute import Component, is_same, text_of
 

@@ -6,7 +6,6 @@ Does not belong here: values (trace.py), output (commands/explain.py).
 
 from __future__ import annotations
 
-import csv
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from ingestion.instruments import SEEDS_DIR, seed_rows
 from ingestion.ledger import Ledger
 from orchestration.audit.record import DEFINITIONS, definition_text
 from orchestration.build_input import DBT_SOURCE, ROOT
@@ -41,9 +41,14 @@ class Explanation:
     versions: list[dict[str, Any]] = field(default_factory=list)
 
 
-def explain(home: Home, name: str) -> Explanation:
-    """The definition as it stands in the project. Raises UsageError for a name nobody knows, DefinitionError for a fault."""
-    measures, kpis = load(DBT_SOURCE, own_definition_folders())
+def current() -> tuple[dict[str, Measure], dict[str, Kpi]]:
+    """Measures and KPIs as they stand in the project and the own folders. Raises DefinitionError for a fault."""
+    return load(DBT_SOURCE, own_definition_folders())
+
+
+def explain(home: Home, name: str, known: tuple[dict[str, Measure], dict[str, Kpi]] | None = None) -> Explanation:
+    """The definition of a KPI or measure; `known` is `current()` for who asks more than once. Raises UsageError for a name nobody knows."""
+    measures, kpis = known or current()
     kpi = kpis.get(name) or next((one for one in kpis.values() if one.measure_id == name), None)
     if kpi is None:
         near = [one for one in kpis if name in one] or difflib.get_close_matches(name, kpis, 5)
@@ -136,7 +141,7 @@ def _given(given: Any) -> str:
 def _weights(measure: Measure) -> dict[str, dict[str, str]]:
     """item -> answer with its label -> weight."""
     labels = _answer_labels()
-    items = {row["item_code"]: row["scale_id"] for row in _seed("instrument_item.csv")}
+    items = {row["item_code"]: row["scale_id"] for row in seed_rows(SEEDS_DIR, "instrument_item")}
     return {
         item: {f"{answer} {labels.get((items.get(item, ''), str(answer)), '')}".strip(): f"{weight:g}" for answer, weight in by_answer.items()}
         for item, by_answer in measure.weights.items()
@@ -144,12 +149,7 @@ def _weights(measure: Measure) -> dict[str, dict[str, str]]:
 
 
 def _answer_labels() -> dict[tuple[str, str], str]:
-    return {(row["scale_id"], row["answer"]): row["label"] for row in _seed("scale_answer.csv")}
-
-
-def _seed(name: str) -> list[dict[str, str]]:
-    with (DBT_SOURCE / "seeds" / name).open(encoding="utf-8-sig", newline="") as handle:
-        return list(csv.DictReader(handle))
+    return {(row["scale_id"], row["answer"]): row["label"] for row in seed_rows(SEEDS_DIR, "scale_answer")}
 
 
 def _places(kpi: Kpi, measure: Measure) -> dict[str, str]:

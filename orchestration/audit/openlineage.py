@@ -63,10 +63,9 @@ def emit_complete(home: Home, run_id: str, lineage: Lineage, deliveries: Iterabl
 
 def event(state: str, run_id: str, inputs: Iterable[InputDataset], outputs: Iterable[OutputDataset]) -> Any:
     """A run event as the client wants it."""
+    import duckdb
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
     from openlineage.client.facet_v2 import job_type_job, processing_engine_run
-
-    import duckdb
 
     engine = processing_engine_run.ProcessingEngineRunFacet(version=duckdb.__version__, name="duckdb", openlineageAdapterVersion="1", producer=PRODUCER)
     kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="PXW", jobType="JOB", producer=PRODUCER)

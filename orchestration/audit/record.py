@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.feed import FEEDS_DIR, Feed
 from ingestion.home import Home, replacing
 from ingestion.ledger import Ledger
+from ingestion.strict_yaml import own_folders
 from orchestration.audit.history import PUBLICATION
 from orchestration.build_input import DBT_SOURCE, ROOT, code_version
 
@@ -113,9 +113,9 @@ def _definition_files(home: Home) -> Iterator[tuple[str, Path]]:
     """Names and paths of every file that a person edits to change a number."""
     yield from _below(DBT_SOURCE, ("measures/**/*.yml", "kpis/**/*.yml", "case_mix/*.yml", "seeds/*.csv"), "")
     yield from _below(FEEDS_DIR, ("*.yml",), "feeds/")
-    for folder in _own("PXW_FEEDS"):
+    for folder in own_folders("PXW_FEEDS"):
         yield from _below(folder, ("*.yml",), "own/feeds/")
-    for folder in _own("PXW_DEFINITIONS"):
+    for folder in own_folders("PXW_DEFINITIONS"):
         yield from _below(folder, ("**/*.yml", "**/*.csv"), "own/")
     yield from _below(home.config, ("**/*",), CONFIGURATION)
 
@@ -125,10 +125,6 @@ def _owner(path: Path) -> str | None:
         return path.owner()
     except (KeyError, NotImplementedError):     # an account without a name, as in a container; a system without owners
         return None
-
-
-def _own(variable: str) -> Iterable[Path]:
-    return [Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part]
 
 
 def _below(root: Path, patterns: tuple[str, ...], prefix: str) -> Iterator[tuple[str, Path]]:

@@ -26,7 +26,7 @@ from ingestion.feed import load_feeds
 from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
 from ingestion.sql import dicts
-from orchestration.audit.definition import explain
+from orchestration.audit.definition import current, explain
 from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.lineage import read_lineage
 from orchestration.audit.pages import write_page
@@ -84,7 +84,8 @@ def collect(home: Home, kpis: Iterable[str], first_on: date, last_on: date, leve
                                               "order by kpi_key, valid_from_at", *_asked(report))
         report.tables["data_quality"] = dicts(con, "select * from marts.data_quality where n_rows > 0 or status <> 'accepted' order by all")
         report.tables["unmapped_codes"] = dicts(con, "select * from marts.unmapped_codes order by all")
-    report.definitions = [explain(home, kpi) for kpi in report.kpis]
+    known = current()
+    report.definitions = [explain(home, kpi, known) for kpi in report.kpis]
     report.measures = {one.kpi.kpi_id: one.measure for one in report.definitions}
     evidence, rules = _evidence(home, report)
     report.tables |= {"evidence_counts": evidence, "evidence_rules": rules}

@@ -6,7 +6,6 @@ Does not belong here: repairing anything; arguments and exit codes (commands/ver
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from ingestion.sql import identifier, literal
 from orchestration.audit.history import PUBLICATION, kept_file, publications
 from orchestration.audit.side_build import build_aside, copy_state
 from orchestration.build_input import code_version
+from orchestration.published import manifest
 
 _SHOWN_ROWS = 3
 
@@ -64,7 +64,7 @@ def check_ledger(home: Home) -> Finding:
     found = Finding("ledger", f"{n:,} entries, each with the hash of the one before")
     if not n:
         found.faults.append(f"{ledger.path} has no entries")
-    told = _manifest(home)
+    told = manifest(home)
     if told and not any(entry.get("published_at") == told["published_at"] and entry["run_id"] == told["run_id"] for entry in _entries(home, PUBLICATION)):
         found.faults.append(f"the publication of run {told['run_id']} at {told['published_at']} has no entry: lines at the end are cut off")
     return found
@@ -106,7 +106,7 @@ def check_history(home: Home) -> Finding:
 
 def check_published(home: Home) -> Finding:
     """Manifest, Parquet files and the DuckDB file are those of the ledger's newest publication, cell by cell."""
-    told = _manifest(home)
+    told = manifest(home)
     if not told:
         return Finding("published", "nothing is published", [f"{home.published} holds no manifest"] if publications(home) else [])
     found = Finding("published", f"run {told['run_id']} of {told['published_at']}: {len(told['tables'])} tables")
@@ -124,7 +124,7 @@ def check_published(home: Home) -> Finding:
 
 def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
     """Build and publish again from landing, ledger and configuration alone; the content must be the same."""
-    told = _manifest(home)
+    told = manifest(home)
     found = Finding("rebuild", "from landing, ledger and configuration")
     if not told:
         found.notes.append("nothing is published, so there is nothing to compare with")
@@ -137,7 +137,7 @@ def rebuild(home: Home, work: Path, progress: Callable[[str], None]) -> Finding:
     except Exception as error:  # noqa: BLE001 - whatever stops a rebuild is the finding
         found.faults.append(f"the rebuild could not be made: {str(error).splitlines()[0]}")
         return found
-    again = json.loads((other.published / "manifest.json").read_text())
+    again = manifest(other)
     # Under another code every run id is another one; that alone is no difference in content.
     ignored = () if again["run_id"] == told["run_id"] else ("run_id",)
     found.faults += _compare_content(home, other, told["tables"], again["tables"], ignored)
@@ -175,11 +175,12 @@ def differing_rows(con: Any, here: str, there: str, name: str) -> list[str]:
     """Sentences on the rows of `here` that `there` lacks and the reverse; keys only, at most a few."""
     faults = []
     for sign, left, right in (("has rows that were not published", here, there), ("lacks published rows", there, here)):
-        cursor = con.execute(f"select * from (select * from {left} except all select * from {right}) order by all")
-        rows = cursor.fetchall()
-        if rows:
-            keys = "; ".join(" ".join(str(cell) for cell in row[:2]) for row in rows[:_SHOWN_ROWS])
-            faults.append(f"{name} {sign}: {len(rows)}, the first with {cursor.description[0][0]} {keys}")
+        cursor = con.execute(f"with differing as materialized (select * from {left} except all select * from {right}) "
+                             f"select (select count(*) from differing), * from (from differing order by all limit {_SHOWN_ROWS})")
+        column = cursor.description[1][0]
+        if rows := cursor.fetchall():
+            keys = "; ".join(" ".join(str(cell) for cell in row[1:3]) for row in rows)
+            faults.append(f"{name} {sign}: {rows[0][0]}, the first with {column} {keys}")
     return faults
 
 
@@ -213,13 +214,6 @@ def _entries(home: Home, kind: str) -> list[dict[str, Any]]:
     except LedgerBroken:
         pass
     return found
-
-
-def _manifest(home: Home) -> dict[str, Any]:
-    try:
-        return json.loads((home.published / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return {}
 
 
 def _sha256(path: Path) -> str | None:

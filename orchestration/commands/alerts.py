@@ -62,8 +62,8 @@ def alerts(kinds: tuple[str, ...], facility: str | None, unit: str | None, since
 
 def _asked_for(home: Home, kinds: Iterable[str], facility: str | None, unit: str | None, since: date | None) -> list[dict[str, Any]]:
     from orchestration.alert_rows import chosen, published_alerts
-    from orchestration.question import resolve_place
     from orchestration.published import open_marts
+    from orchestration.question import resolve_place
 
     found = published_alerts(home)
     if facility or unit:

@@ -47,8 +47,8 @@ def show(context: click.Context, kpi: str, level: str | None, period: str | None
     from orchestration import pipeline
     from orchestration.audit.as_of import as_of as compare
     from orchestration.audit.as_of import build_as_of, way_of
-    from orchestration.published import open_marts
     from orchestration.kpi_names import find, published_kpis
+    from orchestration.published import open_marts
     from orchestration.question import check_question, level_of, resolve_kpi, resolve_period, resolve_place, rows_of
 
     level = level or level_of(unit)

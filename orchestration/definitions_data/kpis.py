@@ -14,13 +14,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ingestion.strict_yaml import DefinitionError, load_model, load_with_lines
+from ingestion.strict_yaml import DefinitionError, fit, load_with_lines
 from orchestration.definitions_data.chart_settings import Chart, ChartSettings, check_chart
 from orchestration.definitions_data.faults import Faults, definition_files
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import Id, Strict, Text, as_list
 from orchestration.kpi_names import Level, Window
-
 
 
 class Target(Strict):
@@ -107,8 +106,8 @@ def load_kpis(directory: Path, measures: Mapping[str, Measure], extra_dirs: Iter
 
 
 def _load(path: Path, measures: Mapping[str, Measure]) -> list[Kpi]:
-    file = load_model(path, KpiFile)
-    faults = Faults(path, load_with_lines(path)[1])
+    data, lines = load_with_lines(path)
+    file, faults = fit(path, data, lines, KpiFile), Faults(path, lines)
     kpis = [_of(file, measure, scope, faults) for measure, scope in _chosen(file, measures, faults)]
     faults.stop_if_any()
     return kpis

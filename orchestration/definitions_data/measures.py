@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ingestion.strict_yaml import DefinitionError, load_model, load_with_lines
+from ingestion.strict_yaml import DefinitionError, fit, load_with_lines
 from orchestration.definitions_data.answer_measures import of_answers
 from orchestration.definitions_data.codebook import Codebook, load_codebook
 from orchestration.definitions_data.faults import Faults, definition_files
@@ -56,7 +56,7 @@ def _load(path: Path, codebook: Codebook) -> list[Measure]:
     if source not in FILES:
         faults.unknown(("source",), "source", str(source), FILES)
         faults.stop_if_any()
-    file = load_model(path, FILES[source])
+    file = fit(path, data, lines, FILES[source])
     if file.valid and file.valid.end and file.valid.end < file.valid.start:
         faults.add(("valid", "to"), "ends before it starts")
     if not file.example:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ingestion.kinds import KINDS
-from ingestion.strict_yaml import DefinitionError, load_model, load_with_lines
+from ingestion.strict_yaml import DefinitionError, fit, load_with_lines
 from orchestration.definitions_data.codebook import Codebook, load_codebook
 from orchestration.definitions_data.faults import Faults
 from orchestration.definitions_data.measure import Measure
@@ -96,8 +96,8 @@ def load_studies(project_dir: Path, measures: Mapping[str, Measure], extra_dirs:
 
 
 def _load(path: Path, measures: Mapping[str, Measure], codebook: Codebook) -> Study:
-    file = load_model(path, StudyFile)
-    faults = Faults(path, load_with_lines(path)[1])
+    data, lines = load_with_lines(path)
+    file, faults = fit(path, data, lines, StudyFile), Faults(path, lines)
     items = {item for (form, item) in codebook.item_scales if codebook.instruments[form].family == file.instrument}
     if not items:
         faults.unknown(("instrument",), "instrument", file.instrument, {form.family for form in codebook.instruments.values()})

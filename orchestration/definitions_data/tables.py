@@ -7,12 +7,12 @@ Does not belong here: reading or checking definitions (measures.py, kpis.py).
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ingestion.home import replacing
 from ingestion.sql import identifier, insert_rows, literal
+from ingestion.strict_yaml import own_folders
 from orchestration.definitions_data.faults import definition_files
 from orchestration.definitions_data.kpis import Kpi, load_kpis
 from orchestration.definitions_data.measure import Measure
@@ -56,7 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 def own_definition_folders() -> list[Path]:
     """The folders of `PXW_DEFINITIONS`: each holds measures/, kpis/ or both beside the shipped ones."""
-    return [Path(part) for part in os.environ.get("PXW_DEFINITIONS", "").split(os.pathsep) if part]
+    return own_folders("PXW_DEFINITIONS")
 
 
 _OF_ANSWERS = ("answers", "adjusted")

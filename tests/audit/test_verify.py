@@ -13,9 +13,17 @@ from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.landing import land
 from orchestration.audit.side_build import copy_state
-from orchestration.audit.verify import Finding, _compare_content, check_history, check_landing, check_ledger, check_published, differing_rows, examine
+from orchestration.audit.verify import (
+    Finding,
+    _compare_content,
+    check_history,
+    check_landing,
+    check_ledger,
+    check_published,
+    differing_rows,
+    examine,
+)
 from tests.audit.small import KPI, World, first_world
-
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ import duckdb
 from ingestion.feed import Feed
 from ingestion.kinds import KINDS, PROVENANCE
 from orchestration import definitions_data
+from orchestration.complaint_settings import ComplaintSettings, write_complaint_settings
 from orchestration.dbt_files import delivered_columns
 from orchestration.dbt_instruments import family_items
 from orchestration.dbt_render import PROJECT_DIR, render
-from orchestration.complaint_settings import ComplaintSettings, write_complaint_settings
 from orchestration.encounter_settings import EncounterSettings, write_encounter_settings
 
 FAULTS = 'struct(rule varchar, "column" varchar, masked varchar)[]'

@@ -8,6 +8,7 @@ import stat
 import zipfile
 
 import pytest
+
 from tests.ingestion.reading import feed_of, reading, refusal
 from tests.ingestion.workbooks import workbook
 

@@ -8,10 +8,10 @@ from datetime import date, datetime
 
 import duckdb
 import pytest
-from tests.ingestion.conftest import HEADER, KEYS, complaint_feed
 
 from ingestion.conform import empty_shape
 from ingestion.feed import Feed
+from tests.ingestion.conftest import HEADER, KEYS, complaint_feed
 
 
 def test_good_row_has_types_utc_and_local_date(conformed):

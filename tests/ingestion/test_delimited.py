@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.ingestion.conftest import HEADER, complaint_feed
 
 GOOD = "{},01/04/2026 10:00,,,,\n"

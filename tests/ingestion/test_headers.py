@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.ingestion.reading import feed_of, reading, refusal
 from tests.ingestion.workbooks import workbook
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.ingestion.reading import feed_of, reading, refusal
 
 FIELDS = {"id": (1, 4), "q1": (5, 5), "rating": (6, 7), "last": (8, 8)}

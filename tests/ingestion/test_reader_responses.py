@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+
 from tests.ingestion.reading import feed_of, reading, refusal
 
 NAMES = ["SURVEY_ID", "DEMOGRAPHICS/UNIT", "ANALYSIS/IN|A1", "ANALYSIS/MD|A1", "HCAHPS/IN|CMS_1CL", "COMMENTS/IN|OPEN1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.ingestion.reading import feed_of, reading, refusal
 
 LONG = b"ID,SERVICE,VAR,VALUE,UNIT\n1,IN,A1,5,4W\n2,IN,A1,3,ICU\n1,IN,A2,Always,4W\n1,MD,A1,1,4W\n2,IN,SECT1,x,ICU\n"

@@ -130,8 +130,8 @@ def test_show_prints_published_values(sample_run: SampleRun, marts):
 
 def test_old_readers_keep_their_file_while_a_new_one_is_published(sample_run: SampleRun, tmp_path):
     """The published folder is swapped by renaming a link; an open file stays what it was."""
-    from orchestration.publish import _swap
     from ingestion.home import Home
+    from orchestration.publish import _swap
 
     home = Home(tmp_path / "home").create()
     for number in (1, 2):
