@@ -1,7 +1,7 @@
-"""What looks like the name of a person where the code of a place should stand.
+"""What looks like the name of a person, where the code of a place or a role should stand.
 
 Belongs here: the shapes of names, the words that only places have, the SQL condition made of them.
-Does not belong here: what becomes of such a code (conform_sql.py, dbt_project/models/marts/unmapped_codes.sql).
+Does not belong here: what becomes of such a text (conform_sql.py, the macros of dbt_files.py, chart_settings.py).
 
 A person is known by a title, a mail address or a telephone, a name by its shape: Surname, Forename; J. Smith; J Smith; Smith, J.; or a common forename before a surname.
 Part of a text is no person when it holds a word of places: 5 E. Tower, Medicine, East, St. Mary Medical Center. Product-defined:
@@ -15,8 +15,12 @@ from ingestion.sql import literal
 # Letters are named by ranges: compiling \pL takes 3 ms per use and file. Those beyond ASCII count as capitals and as small ones.
 BEYOND_ASCII = r"\x80-\x{10FFFF}"
 _CAPITAL, _LETTER = f"[A-Z{BEYOND_ASCII}]", f"[A-Za-z{BEYOND_ASCII}]"
-# A title before a capitalised word, a mail address, seven digits of a telephone.
-_SIGNS = f"(?:^|[^A-Za-z{BEYOND_ASCII}])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor)\\.? +{_CAPITAL}{_LETTER}|@|[0-9]{{3}}[-.][0-9]{{4}}"
+_TITLES = "Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor"
+# What refuses a role or a reason, which people write in words of their own: a title before a name, a mail address, a telephone. No rule
+# knows every name. For DuckDB and for Python; the telephone may have a blank, which in a code of a place parts two numbers.
+SIGNS_IN_WORDS = rf"(?i:\b(?:{_TITLES})\b)\.?\s+[A-Z]|@|\b[0-9]{{3}}[ .-][0-9]{{4}}\b"
+# The same in a code: a title before a capitalised word, a mail address, seven digits of a telephone.
+_SIGNS = f"(?:^|[^A-Za-z{BEYOND_ASCII}])(?:{_TITLES})\\.? +{_CAPITAL}{_LETTER}|@|[0-9]{{3}}[-.][0-9]{{4}}"
 _BEFORE, _AFTER = f"(?:^|[^A-Za-z0-9{BEYOND_ASCII}.'])", f"(?:$|[^A-Za-z0-9{BEYOND_ASCII}'])"
 _WORD = f"{_CAPITAL}(?:{_LETTER}|['’-]){{2,}}"  # three letters at least: after a comma, two are a state
 _INITIAL = f"{_CAPITAL}\\."

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ingestion.cadence import CADENCE_DAYS
 from ingestion.conform_sql import mask
 from ingestion.kinds import KINDS, PROVENANCE, Column
-from ingestion.person_names import looks_like_person
+from ingestion.person_names import SIGNS_IN_WORDS, looks_like_person
+from ingestion.sql import literal
 from orchestration.dbt_instruments import Item, family_instruments, family_items, family_segments, known_families
 from orchestration.definitions_data.tables import TABLES
 
@@ -30,6 +31,11 @@ _PERSON_NAMES = """{{# {head} #}}
 {{# A code without the name of a person: as delivered, or its shape where it looks like one. #}}
 {{% macro unnamed(code) -%}}
 case when {is_person} then {masked} else {{{{ code }}}} end
+{{%- endmacro %}}
+
+{{# A short text of a feed, or words in its place where it names a person; the kinds and docs ask for roles. #}}
+{{% macro without_person(text) -%}}
+case when regexp_matches({{{{ text }}}}, {signs}) then '(withheld: it names a person)' else {{{{ text }}}} end
 {{%- endmacro %}}
 """
 SETTING_TABLES = {
@@ -166,9 +172,9 @@ def sources_yml(feeds: Iterable[Feed], items: Families) -> str:
 
 
 def person_names_macro() -> str:
-    """Macro `unnamed(code)`: conforming and the listing of unmapped codes know names by the same shapes."""
+    """Macros `unnamed(code)` and `without_person(text)`: SQL knows names by the shapes that conforming and definitions know."""
     code = "{{ code }}"
-    return _PERSON_NAMES.format(head=_HEAD, is_person=looks_like_person(code), masked=mask(code))
+    return _PERSON_NAMES.format(head=_HEAD, is_person=looks_like_person(code), masked=mask(code), signs=literal(SIGNS_IN_WORDS))
 
 
 def feeds_macro(feeds: Iterable[Feed], items: Families, seeds_dir: Path) -> str:
@@ -293,8 +299,8 @@ def _source(name: str, location: str, tables: list[dict]) -> dict:
 
 
 def _data_macro(name: str, data: object) -> str:
-    literal = repr(json.loads(json.dumps(data)))
-    return f"{{% macro {name}() %}}{{{{ return({literal}) }}}}{{% endmacro %}}\n"
+    text = repr(json.loads(json.dumps(data)))
+    return f"{{% macro {name}() %}}{{{{ return({text}) }}}}{{% endmacro %}}\n"
 
 
 def _yml(data: dict) -> str:

@@ -18,7 +18,6 @@ from typing import Any
 
 from ingestion.home import Home
 
-
 # Unit tests prove the SQL, not the data: the test suite runs them, a run does not (a fifth of a small build's CPU).
 # Artifacts: `parse` has written the manifest, and a build would write it twice more (a second).
 _BUILD = ("build", "--no-write-json", "--exclude-resource-type", "unit_test")

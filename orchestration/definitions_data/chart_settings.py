@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from ingestion.person_names import SIGNS_IN_WORDS
 from orchestration.definitions_data.faults import Faults
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import Strict, Text, as_list
@@ -28,12 +29,8 @@ _COUNTS = {"c", "g", "t"}
 _RATES = {"u", "u_prime"}
 
 
-# A title before a name, an address, a telephone number; dbt_project/macros/without_person.sql withholds by the same pattern what feeds say.
-_PERSON = re.compile(r"(?i:\b(?:dr|mr|mrs|ms|prof)\b)\.?\s+[A-Z]|@|\b\d{3}[ .-]\d{4}\b")
-
-
 def _no_person(text: str) -> str:
-    if _PERSON.search(text):
+    if re.search(SIGNS_IN_WORDS, text):
         raise ValueError("name a role or a board, never a person or an address")
     return text
 

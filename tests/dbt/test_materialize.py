@@ -15,7 +15,7 @@ import pytest
 
 from ingestion.home import Home
 from orchestration.dbt_render import PROJECT_DIR
-from orchestration.dbt_run import invoke_dbt, dbt_environment, next_build_file
+from orchestration.dbt_run import dbt_environment, invoke_dbt, next_build_file
 
 PROMISED = {"place_id": "varchar", "n_cases": "bigint"}
 MODELS = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import pytest
 
-from ingestion.person_names import looks_like_person
+from ingestion.person_names import SIGNS_IN_WORDS, looks_like_person
 
 PEOPLE = """Smith, Mary|SMITH, JOHN|O'Brien, Pat|Smith-Jones, Anna|Müller, Jürgen|De Vries, Anna|Smith, J.|J. Smith|J.R. Smith|J.Smith|M. O'Brien|J Smith|Ward 7 - J. Smith
 5 East (Testerly, Torvella)|Mary Smith|JOHN SMITH|Mary A. Smith|Susan B Jones|Mary Anne Smith""".replace("\n", "|").split("|")
@@ -31,6 +33,15 @@ def test_people_and_places(texts: list[str], expected: bool) -> None:
 def test_other_code_columns_know_initials_only() -> None:
     words = ["Communication, Listening", "Attitude, Behaviour", "Mary Smith", "E. coli", "About J. Smith"]
     assert [is_person for _, is_person in judged(words, is_place=False)] == [False, False, False, False, True]
+
+
+def test_roles_and_reasons_are_judged_alike_by_the_definitions_and_by_sql() -> None:
+    named = ["agreed with Dr Smith", "MRS. JONES asked", "professor Lee", "ask kim@example.org", "call 555-0123", "call 555 0123"]
+    roles = ["Chief Nursing Officer", "Quality board", "doctors of the ward", "new form from 2025 on", "room 1234567"]
+    found = [bool(re.search(SIGNS_IN_WORDS, text)) for text in (*named, *roles)]
+    assert found == [True] * len(named) + [False] * len(roles)
+    with duckdb.connect() as con:
+        assert con.execute("select list_transform(?::varchar[], lambda t: regexp_matches(t, ?))", [[*named, *roles], SIGNS_IN_WORDS]).fetchone()[0] == found
 
 
 def test_nothing_is_no_person() -> None:
