@@ -82,6 +82,14 @@ def open_database(context: AbstractDataContext, spill_dir: Path) -> Iterator[tup
         context.data_sources.delete(name)
 
 
+def whole_table(source: DuckDBDatasource, table: str, name: str | None = None) -> Any:
+    """All rows of a table as GX knows it, under `name` (default: that of the table)."""
+    known = {asset.name for asset in source.assets}
+    asset = source.get_asset(name or table) if (name or table) in known else source.add_table_asset(name or table, table_name=table)
+    definition = asset.batch_definitions[0] if asset.batch_definitions else asset.add_batch_definition_whole_table("rows")
+    return definition.get_batch()
+
+
 @atexit.register
 def _let_go_of_duckdb() -> None:
     """Empty the dialect's modules at exit.

@@ -68,6 +68,8 @@ def run_extras(con: DuckDBPyConnection, source: DuckDBDatasource, deliveries: li
     Unexpected rows are counted by DuckDB and the counts of all deliveries judged by GX at once: asking GX
     for one delivery costs 65 ms, a month of XML files has 9 such rules. The other types GX runs per delivery.
     """
+    from expectations.duckdb_engine import whole_table
+
     counted = {place: extra for place, extra in enumerate(extras) if extra.sql is not None}
     others = {place: extra for place, extra in enumerate(extras) if extra.sql is None}
     found: dict[str, dict[int, Outcome]] = {}
@@ -76,7 +78,7 @@ def run_extras(con: DuckDBPyConnection, source: DuckDBDatasource, deliveries: li
         found[delivery.delivery_id] = _count(con, tables, counted)
         for rows, table in tables.items():
             if chosen := {place: extra for place, extra in others.items() if extra.rows == rows}:
-                found[delivery.delivery_id] |= _run(_batch(source, table), chosen)
+                found[delivery.delivery_id] |= _run(whole_table(source, table), chosen)
     unmet = _unmet(con, source, found, counted) if counted else set()
     return {delivery_id: [replace(one[place], is_met=one[place].is_met and (delivery_id, place) not in unmet) for place in range(len(extras))]
             for delivery_id, one in found.items()}
@@ -110,11 +112,13 @@ def _unmet(con: DuckDBPyConnection, source: DuckDBDatasource, found: dict[str, d
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
+    from expectations.duckdb_engine import whole_table
+
     rows = ", ".join(f"({literal(delivery_id)}, {place}, {'null' if one[place].error else one[place].observed}::bigint)"
                      for delivery_id, one in found.items() for place in counted)
     con.execute(f"create or replace table unexpected as select * from (values {rows}) t(delivery_id, place, n_unexpected)").fetchall()
     suite = gx.ExpectationSuite(name="unexpected_rows", expectations=[gxe.ExpectColumnValuesToBeBetween(column="n_unexpected", max_value=0)])
-    result, = _batch(source, "unexpected").validate(suite, result_format=names_only("delivery_id", "place")).results
+    result, = whole_table(source, "unexpected").validate(suite, result_format=names_only("delivery_id", "place")).results
     found_at = (result.result or {}).get("unexpected_index_list") or []
     if not result.success and not found_at:
         raise RuntimeError("Great Expectations could not evaluate the counts of unexpected rows")
@@ -123,13 +127,6 @@ def _unmet(con: DuckDBPyConnection, source: DuckDBDatasource, found: dict[str, d
 
 def _quoted(table: str) -> str:
     return f'"{table}"'
-
-
-def _batch(source: DuckDBDatasource, table: str) -> Any:
-    known = {asset.name for asset in source.assets}
-    asset = source.get_asset(table) if table in known else source.add_table_asset(table, table_name=table)
-    definition = asset.batch_definitions[0] if asset.batch_definitions else asset.add_batch_definition_whole_table("rows")
-    return definition.get_batch()
 
 
 def _run(batch: Any, extras: dict[int, Extra]) -> dict[int, Outcome]:

@@ -131,9 +131,11 @@ class _FeedJudgement:
 
     def _validate(self) -> tuple[dict[str, list[Failure]], dict[str, list[Failure]]]:
         """Failures and warnings by delivery: of the suite over the profile, then of the extras."""
+        from expectations.duckdb_engine import whole_table
+
         failures: dict[str, list[Failure]] = {}
         warnings: dict[str, list[Failure]] = {}
-        batch = self._batch()
+        batch = whole_table(self.source, "profile", f"{self.feed.feed}_profile")
         # Yes or no for all expectations is a single query; only those with a no are asked for the deliveries.
         self.result = batch.validate(build_suite(self.feed.feed, self.checks), result_format="BOOLEAN_ONLY")
         unmet = {_check(one) for one in self.result.results if not one.success}
@@ -152,13 +154,6 @@ class _FeedJudgement:
 
     def _described(self, check: Check, result: Any) -> dict[str, list[Failure]]:
         return describe(self.con, self.feed, self.settings, check, _index(result, check.name))
-
-    def _batch(self) -> Any:
-        name = f"{self.feed.feed}_profile"
-        known = {asset.name for asset in self.source.assets}
-        asset = self.source.get_asset(name) if name in known else self.source.add_table_asset(name, table_name="profile")
-        definition = asset.batch_definitions[0] if asset.batch_definitions else asset.add_batch_definition_whole_table("deliveries")
-        return definition.get_batch()
 
 
 def _check(result: Any) -> str:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestion.catalogue import Delivery
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class DeliveryRaw:
     delivered_at: datetime
     n_bytes: int
     delivery_sequence: int = 0
+
+    @classmethod
+    def of(cls, delivery: Delivery, path: Path) -> DeliveryRaw:
+        """A delivery of the catalogue with its raw Parquet."""
+        return cls(delivery.feed, delivery.delivery_id, path, delivery.delivered_at, delivery.n_bytes, delivery.delivery_sequence)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

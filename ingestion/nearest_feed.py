@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.feed import Feed
+from ingestion.readers.content import GZIP
 
 _HEAD = 200_000  # bytes: three header rows of a wide survey file are about 20,000
 _AT_LEAST = 3  # columns in common; fewer are chance ("Date", "Name")
@@ -72,7 +73,7 @@ def _head(file: Path) -> str:
                 return " ".join(_text(whole.open(name).read(_HEAD)) for name in inside)
         with file.open("rb") as handle:
             head = handle.read(_HEAD)
-        if head[:2] == b"\x1f\x8b":
+        if head.startswith(GZIP):
             with gzip.open(file) as handle:
                 head = handle.read(_HEAD)
         return _text(head)

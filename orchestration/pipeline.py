@@ -148,8 +148,7 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     from expectations import DeliveryRaw, judge
 
     def raw(delivery: Delivery) -> DeliveryRaw:
-        return DeliveryRaw(feed=delivery.feed, delivery_id=delivery.delivery_id, path=raw_path(home, feeds[delivery.feed], delivery),
-                           delivered_at=delivery.delivered_at, n_bytes=delivery.n_bytes, delivery_sequence=delivery.delivery_sequence)
+        return DeliveryRaw.of(delivery, raw_path(home, feeds[delivery.feed], delivery))
 
     again = _judged_too_early(deliveries, new)
     subjects = {d.delivery_id for d in (*new, *again)}

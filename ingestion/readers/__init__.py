@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestion.readers.content import GZIP, ZIP, describe
 from ingestion.readers.scratch import removed_on_failure
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ingestion.feed import Feed
     from ingestion.feed_format import Format
 
-_GZIP_MAGIC = b"\x1f\x8b"
 WARNING = "warning: "  # how a note begins that a person must see: the run says it, not `pxw check` alone
 
 
@@ -115,12 +115,10 @@ def read_or_repair(source: Source, read: Callable[[Source], Any]) -> Any:
 def _unpacked(path: Path, fmt: Format) -> Path:
     """The file itself, or a temporary one with what is packed in it."""
     start, max_bytes = _start(path), fmt.max_uncompressed_bytes
-    if start[:2] == _GZIP_MAGIC:
+    if start.startswith(GZIP):
         from ingestion.readers.compression import unpack
 
         return unpack(path, max_bytes)
-    from ingestion.readers.content import ZIP
-
     if start.startswith(ZIP):
         from ingestion.readers.archive import is_workbook, unpack_only_member
 
@@ -131,8 +129,6 @@ def _unpacked(path: Path, fmt: Format) -> Path:
 
 def _kind(path: Path, wanted: str, was_packed: bool) -> str:
     """The reader for a file: that of the feed, or the one for workbooks where a table comes as .xlsx."""
-    from ingestion.readers.content import ZIP
-
     start = _start(path)
     if start.startswith(ZIP):
         from ingestion.readers.archive import is_workbook
@@ -149,8 +145,6 @@ def _kind(path: Path, wanted: str, was_packed: bool) -> str:
 def _refuse_foreign(start: bytes, wanted: str) -> None:
     if not start:
         raise Refused("empty_file", "the file is empty", "Ask the sender for the file again.")
-    from ingestion.readers.content import describe
-
     found = describe(start)
     if found and wanted != "workbook":
         raise Refused("wrong_content", f"the file is {found}, the feed expects {wanted}",

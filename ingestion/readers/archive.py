@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ingestion.readers import Refused
-from ingestion.readers.compression import MAX_RATIO, RATIO_COUNTS_FROM_BYTES
 from ingestion.readers.content import describe
+from ingestion.readers.limits import refuse_oversize
 from ingestion.readers.scratch import scratch
 
 MAX_MEMBERS = 1_000
@@ -77,7 +77,7 @@ def content_of(packed: Path | IO[bytes], member: str, max_bytes: int) -> Iterato
                 if not n_bytes:
                     _refuse_nested(chunk)
                 n_bytes += len(chunk)
-                _refuse_bomb(n_bytes, n_packed, max_bytes)
+                refuse_oversize("the zip archive", n_bytes, n_packed, max_bytes)
                 yield chunk
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise Refused("damaged_archive", f"a file in the zip archive is damaged after {n_bytes:,} bytes", _SEND_AGAIN) from None
@@ -107,16 +107,7 @@ def _refuse_unsafe(entries: list[zipfile.ZipInfo], n_bytes: int, max_bytes: int)
         raise Refused("encrypted_archive", "the zip archive is encrypted", "Have it sent without a password over a safe way.")
     if sum(entry.compress_size for entry in entries) > n_bytes:
         raise Refused("unsafe_archive", "members of the zip archive overlap", _SEND_AGAIN)
-    _refuse_bomb(sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries), max_bytes)
-
-
-def _refuse_bomb(n_bytes: int, n_packed: int, max_bytes: int) -> None:
-    if n_bytes > max_bytes:
-        raise Refused("too_large", f"the zip archive unpacks to more than {max_bytes:,} bytes",
-                      "Raise format.max_uncompressed_bytes in the feed if files of this size are expected.")
-    if n_bytes > RATIO_COUNTS_FROM_BYTES and n_bytes > MAX_RATIO * max(n_packed, 1):
-        raise Refused("zip_bomb", f"the zip archive unpacks to more than {MAX_RATIO} times its size",
-                      "Ask the sender what this is; if it is right, deliver it unpacked.")
+    refuse_oversize("the zip archive", sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries), max_bytes)
 
 
 def _refuse_nested(start: bytes) -> None:

@@ -7,6 +7,7 @@ Does not belong here: reading them.
 from __future__ import annotations
 
 ZIP = b"PK\x03\x04"
+GZIP = b"\x1f\x8b"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # Longest match is not needed: no signature is the beginning of another.
@@ -14,7 +15,7 @@ _SIGNATURES = {
     ZIP: "a zip archive or an .xlsx workbook",
     b"PK\x05\x06": "an empty zip archive",
     OLE: "an old .xls workbook or an encrypted one",
-    b"\x1f\x8b": "gzip inside gzip",
+    GZIP: "gzip inside gzip",
     b"%PDF": "a PDF document",
     b"PAR1": "a Parquet file",
     b"BZh": "a bzip2 archive",

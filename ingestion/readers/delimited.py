@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
 from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
+from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import removed_on_failure, scratch
 from ingestion.sql import identifier, literal
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from ingestion.feed import Feed, Format
 
-MAX_LINE_BYTES = 16_000_000
 _HEADER_BYTES = 1_000_000
 _HEADER_WITHIN_ROWS = 20  # titles and dates of issue above a table take a few rows
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -66,7 +66,7 @@ def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> st
     scan = (
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, skip={n_skipped}, "
         f"delim={literal(fmt.delimiter)}, quote={quote}, escape={quote}, nullstr=chr(1), null_padding=true, "
-        f"strict_mode=true, parallel=false, max_line_size={MAX_LINE_BYTES}, columns={{{columns}}})"
+        f"strict_mode=true, parallel=false, max_line_size={MAX_RECORD_BYTES}, columns={{{columns}}})"
     )
     return (
         f"(select * exclude ({_EXTRA}), row_number() over () as _row_number, "
@@ -80,7 +80,7 @@ def _repaired_relation(path: Path, headers: list[str]) -> str:
     return (
         "(select * replace (_row_number::bigint as _row_number, nullif(_problem, '') as _problem) from "
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, delim=',', quote='\"', escape='\"', "
-        f"nullstr=chr(1), parallel=false, max_line_size={2 * MAX_LINE_BYTES}, columns={{{columns}}}))"
+        f"nullstr=chr(1), parallel=false, max_line_size={2 * MAX_RECORD_BYTES}, columns={{{columns}}}))"
     )
 
 

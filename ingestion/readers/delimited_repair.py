@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import scratch
 
 if TYPE_CHECKING:
     from ingestion.feed import Format
 
-MAX_RECORD_BYTES = 16_000_000
 MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for a quote that was never closed
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingestion.readers import Refused, Source
 from ingestion.readers.content import describe_text
 from ingestion.readers.hl7_message import BadHeader, FieldPath, Header, parse_path
+from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.spool import Spool
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ingestion.feed import Feed
 
 # An ADT message is about 1 KB; one with an embedded document may be a few MB.
-MAX_MESSAGE_BYTES = 16_000_000
 _CHUNK_BYTES = 1 << 20
 # MLLP frames a message as <VT> message <FS><CR>; files have either frame, or bare segments ended by CR, LF or both.
 _BREAKS = re.compile(rb"[\r\n\x0b\x1c]+")
@@ -109,7 +109,7 @@ def _messages(handle: BinaryIO, notes: Counter) -> Iterator[tuple[list[bytes], i
             yield [], len(line), "segment_without_message"
             continue
         size += len(line)
-        is_cut = is_cut or size > MAX_MESSAGE_BYTES
+        is_cut = is_cut or size > MAX_RECORD_BYTES
         if name == b"MSH" or (not is_cut and _SEGMENT.match(name)):
             message.append(line)
         elif not is_cut:
@@ -124,7 +124,7 @@ def _lines(handle: BinaryIO) -> Iterator[bytes]:
     while chunk := handle.read(_CHUNK_BYTES):
         *whole, rest = _BREAKS.split(rest + chunk)
         yield from (line for line in (part.strip(b" \t\xef\xbb\xbf") for part in whole) if line)
-        if len(rest) > MAX_MESSAGE_BYTES:
+        if len(rest) > MAX_RECORD_BYTES:
             yield rest
             rest = b"~"  # goes on inside the same segment: begins none
     if rest := rest.strip():

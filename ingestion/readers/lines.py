@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingestion.readers import Source
+from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.spool import Spool
 from ingestion.sql import literal
 
 # A FHIR Encounter is about 2 KB; the longest resources met in bulk exports are a few MB.
-MAX_LINE_BYTES = 16_000_000
 _CHUNK_BYTES = 4 << 20
-_BUFFER_BYTES = 2 * MAX_LINE_BYTES
+_BUFFER_BYTES = 2 * MAX_RECORD_BYTES
 _BOM = b"\xef\xbb\xbf"
 # Never part of a text, so as dialect they split and blank nothing; a file that has them is copied.
 _DELIMITER, _NULL = b"\x01", b"\x02"
@@ -49,7 +49,7 @@ def _scan(path: Path) -> str:
     """SQL that reads the lines. `parallel=false` keeps the numbering that of the file in every setting."""
     scan = (
         f"read_csv({literal(str(path))}, auto_detect=false, header=false, delim=chr({_DELIMITER[0]}), quote='', "
-        f"escape='', nullstr=chr({_NULL[0]}), parallel=false, max_line_size={MAX_LINE_BYTES}, "
+        f"escape='', nullstr=chr({_NULL[0]}), parallel=false, max_line_size={MAX_RECORD_BYTES}, "
         f"buffer_size={_BUFFER_BYTES}, columns={{'line': 'VARCHAR'}})"
     )
     return (f"(select line, null::varchar as _problem, row_number() over () as _row_number from {scan} "
@@ -75,9 +75,9 @@ def _is_suspect(path: Path) -> bool:
 def _lines(handle: BinaryIO, is_trimmed: bool):
     """Lines that are not blank as (text or None, problem), in memory one at a time."""
     is_first = True
-    while raw := handle.readline(MAX_LINE_BYTES):
-        is_cut = len(raw) >= MAX_LINE_BYTES and not raw.endswith(b"\n")
-        while is_cut and (rest := handle.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+    while raw := handle.readline(MAX_RECORD_BYTES):
+        is_cut = len(raw) >= MAX_RECORD_BYTES and not raw.endswith(b"\n")
+        while is_cut and (rest := handle.readline(MAX_RECORD_BYTES)) and not rest.endswith(b"\n"):
             pass
         if is_first:
             raw, is_first = raw.removeprefix(_BOM), False

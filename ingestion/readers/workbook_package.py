@@ -19,10 +19,9 @@ from typing import Any
 
 from ingestion.readers import Refused
 from ingestion.readers.content import OLE, ZIP, describe, describe_text
+from ingestion.readers.limits import MAX_RATIO
 from ingestion.readers.workbook_cells import Cells, Facts
 
-# Worksheets of repeated values reach about 60 : 1; deflate reaches at most about 1,030 : 1.
-MAX_RATIO = 200
 _RATIO_COUNTS_FROM_BYTES = 16 << 20
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_ENTRIES = 10_000

@@ -127,11 +127,7 @@ def _print_verdict(home: Home, feeds: dict[str, Feed], feed: Feed, out: Path, or
                    known: Sequence[Delivery]) -> int:
     from expectations import DeliveryRaw, judge
 
-    history = [
-        DeliveryRaw(feed=d.feed, delivery_id=d.delivery_id, path=raw_path(home, feed, d), delivered_at=d.delivered_at, n_bytes=d.n_bytes,
-                    delivery_sequence=d.delivery_sequence)
-        for d in known if d.feed == feed.feed and d.status == "accepted" and raw_path(home, feed, d).exists()
-    ]
+    history = [DeliveryRaw.of(d, path) for d in known if d.feed == feed.feed and d.status == "accepted" and (path := raw_path(home, feed, d)).exists()]
     new = DeliveryRaw(feed=feed.feed, delivery_id="check", path=out, delivered_at=order[0], n_bytes=file.stat().st_size, delivery_sequence=order[1])
     verdict = judge(feeds, [new], history, scratch / "docs", scratch / "work")[0]
     for warning in verdict.warnings:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ingestion.readers.content import GZIP
 from ingestion.sql import NO_TYPE_PUSHDOWN, identifier, literal
 
 
@@ -90,10 +91,11 @@ def _source(con, path: Path, delimiter: str) -> tuple[list[str], str, list[str]]
     if magic == b"PAR1":
         header = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM read_parquet({file})").fetchall()]
         return header, f"read_parquet({file})", header
-    header = _header(path, delimiter, is_gzip=magic[:2] == b"\x1f\x8b")
+    is_gzip = magic.startswith(GZIP)
+    header = _header(path, delimiter, is_gzip=is_gzip)
     names = [f"column_{i}" for i in range(len(header))]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    compression = "gzip" if magic[:2] == b"\x1f\x8b" else "none"
+    compression = "gzip" if is_gzip else "none"
     options = f"delim='{delimiter}', quote='\"', escape='\"', compression='{compression}'"
     relation = f"read_csv({file}, header=true, auto_detect=false, nullstr='', {options}, columns={{{columns}}})"
     return header, relation, names

@@ -50,10 +50,8 @@ def _check_form(file: AnswersFile, faults: Faults) -> None:
 
 def _item_scales(file: AnswersFile, codebook: Codebook, faults: Faults) -> Scales:
     """The scale of each item; every form used in the validity period must ask it, on the same scale."""
-    forms = codebook.family(file.instrument)
+    forms = codebook.family_or_fault(file.instrument, faults)
     if not forms:
-        families = {form.family for form in codebook.instruments.values()}
-        faults.unknown(("instrument",), "instrument", file.instrument, families)
         return {}
     used = [form for form in forms if form.overlaps(file.valid.start, file.valid.end)]
     if not used:

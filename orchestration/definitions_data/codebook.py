@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.strict_yaml import DefinitionError
+from orchestration.definitions_data.faults import Faults
 
 MISSING_CODES = (-1, -2, -3)  # missing, more than one mark, properly skipped: never answers
 
@@ -59,6 +60,13 @@ class Codebook:
         """Instruments of a family, oldest first; empty if there is no such family."""
         found = [instrument for instrument in self.instruments.values() if instrument.family == family]
         return sorted(found, key=lambda instrument: instrument.valid_from_on)
+
+    def family_or_fault(self, family: str, faults: Faults) -> list[Instrument]:
+        """As `family`; one that does not exist is a fault of key `instrument`."""
+        found = self.family(family)
+        if not found:
+            faults.unknown(("instrument",), "instrument", family, {form.family for form in self.instruments.values()})
+        return found
 
     def known_codes(self, item_code: str, scale_id: str) -> set[int]:
         """Every code that may stand in a delivered answer to the item, answer or not."""

@@ -40,10 +40,8 @@ def of_patient_means(file: PatientMeansFile, common: dict, codebook: Codebook, f
 
 def _sections(file: PatientMeansFile, codebook: Codebook, faults: Faults) -> dict[str, dict[str, str]]:
     """Section -> item -> scale. Every item of a section needs points."""
-    forms = codebook.family(file.instrument)
+    forms = codebook.family_or_fault(file.instrument, faults)
     if not forms:
-        families = {form.family for form in codebook.instruments.values()}
-        faults.unknown(("instrument",), "instrument", file.instrument, families)
         return {}
     faults.repeated(("sections",), file.sections)
     known: dict[str, dict[str, str]] = {}

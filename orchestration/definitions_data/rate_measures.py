@@ -50,9 +50,7 @@ def of_cases(file: CasesFile, common: dict, codebook: Codebook, faults: Faults) 
 def of_surveys(file: SurveysFile, common: dict, codebook: Codebook, faults: Faults) -> list[Measure]:
     """The percentage of eligible sampled patients whose survey has the numerator's disposition."""
     groups = codebook.disposition_groups
-    if not codebook.family(file.instrument):
-        families = {form.family for form in codebook.instruments.values()}
-        faults.unknown(("instrument",), "instrument", file.instrument, families)
+    codebook.family_or_fault(file.instrument, faults)
     for example in file.example:
         for name in sorted(set(example.surveys) - set(groups)):
             faults.unknown(("example", "surveys", name), "disposition group", name, groups)

@@ -21,8 +21,8 @@ from orchestration.definitions_data.codebook import Codebook, load_codebook
 from orchestration.definitions_data.faults import Faults
 from orchestration.definitions_data.measure import Measure
 from orchestration.definitions_data.measure_file import Id, Standing, Strict, Text
+from orchestration.definitions_data.measures import EXAMPLE_TOLERANCE
 
-EXAMPLE_TOLERANCE = 0.00005
 _BOXES = ("bottom", "middle", "top")
 
 
@@ -99,8 +99,7 @@ def _load(path: Path, measures: Mapping[str, Measure], codebook: Codebook) -> St
     data, lines = load_with_lines(path)
     file, faults = fit(path, data, lines, StudyFile), Faults(path, lines)
     items = {item for (form, item) in codebook.item_scales if codebook.instruments[form].family == file.instrument}
-    if not items:
-        faults.unknown(("instrument",), "instrument", file.instrument, {form.family for form in codebook.instruments.values()})
+    codebook.family_or_fault(file.instrument, faults)
     known = items | set(KINDS["survey"])
     for name, adjuster in file.adjusters.items():
         if adjuster.column not in known:

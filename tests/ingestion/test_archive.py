@@ -79,7 +79,7 @@ def test_a_damaged_member_is_refused():
 def test_bombs_are_refused_by_size_and_by_ratio(monkeypatch):
     bomb = packed(("t.csv", b"a,b\n" + b"1,2\n" * 500_000))
     assert refusal(bomb, feed_of(["a", "b"], type="delimited", max_uncompressed_bytes=1_000_000)).rule == "too_large"
-    monkeypatch.setattr("ingestion.readers.archive.RATIO_COUNTS_FROM_BYTES", 1_000)
+    monkeypatch.setattr("ingestion.readers.limits.RATIO_COUNTS_FROM_BYTES", 1_000)
     assert refusal(bomb, CSV).rule == "zip_bomb"
 
 

@@ -94,7 +94,7 @@ def test_an_embedded_line_break_ends_no_message():
 
 
 def test_a_message_longer_than_any_is_cut_and_told(monkeypatch):
-    monkeypatch.setattr("ingestion.readers.hl7v2.MAX_MESSAGE_BYTES", 2_000)
+    monkeypatch.setattr("ingestion.readers.hl7v2.MAX_RECORD_BYTES", 2_000)
     with reading(message(1) + b"OBX|1|ED|" + b"x" * 5_000 + b"\r" + message(2), FEED) as read:
         assert read.rows("_problem", "MSH-10") == [("message_too_long", None), (None, "M2")]
 
