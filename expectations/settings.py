@@ -148,5 +148,4 @@ def settings_of(feed: Feed) -> FeedExpectations:
 def columns_of(feed: Feed) -> set[str]:
     """Every column the raw Parquet of the feed can have."""
     items = {item for generation in (feed.items.generations if feed.items else ()) for item in generation.columns}
-    return set(KINDS[feed.kind]) | set(PROVENANCE) | feed.constant_names | set(feed.checked) | items | {
-        f"{name}_reason" for name, spec in feed.all_columns.items() if spec.missing}
+    return set(KINDS[feed.kind]) | set(PROVENANCE) | feed.constant_names | items | {one for name, spec in feed.all_columns.items() for one in spec.raw_names(name)}

@@ -161,6 +161,12 @@ class ColumnSpec(Strict):
         """Every header or path the column may read."""
         return [*self.source, *self.join, *self.true_where, *([self.otherwise] if self.otherwise else [])]
 
+    def raw_names(self, name: str) -> list[str]:
+        """What column `name` is in raw Parquet, with what is made of it beside; nothing where it is dropped."""
+        if self.privacy in ("drop", "free_text"):
+            return [f"{name}_length"] if self.privacy == "free_text" else []
+        return [name, *([f"{name}_reason"] if self.missing else []), *([f"{name.removesuffix('_at')}_on"] if self.type == "timestamp" else [])]
+
 
 class Generation(Dated):
     """One header generation of a survey file: which headers mark it, which header holds which item.

@@ -99,13 +99,8 @@ def _add_feed(lineage: Lineage, feed: Feed) -> None:
 
     for name, spec in feed.all_columns.items():
         headers = [(file, header) for header in spec.headers]
-        add(name, headers)
-        if spec.type == "timestamp":
-            add(f"{name.removesuffix('_at')}_on", headers)
-        if spec.privacy == "free_text":
-            add(f"{name}_length", headers)
-        if spec.missing:
-            add(f"{name}_reason", headers)
+        for column in dict.fromkeys((name, *spec.raw_names(name))):
+            add(column, headers)
     for name in re.compile(feed.from_file_name or "").groupindex:
         add(name, [("ledger.delivery", "file_name")])
     for constant in feed.constants:

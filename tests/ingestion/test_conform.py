@@ -31,6 +31,16 @@ def test_identifiers_are_keyed_hashes_or_gone(conformed):
     assert done.restricted.stat().st_mode & 0o077 == 0
 
 
+def test_a_feed_tells_the_columns_of_its_raw_parquet(tmp_path):
+    feed = complaint_feed(checked={"note": {"from": "Note", "privacy": "free_text"}, "seen_at": {"from": "Seen", "type": "timestamp", "formats": ["%d/%m/%Y"]},
+                                   "n_calls": {"from": "Calls", "type": "integer", "missing": {"n/a": "NOT_AVAILABLE"}}})
+    empty_shape(feed, tmp_path / "empty.parquet")
+    found = [row[0] for row in duckdb.sql(f"describe from read_parquet('{tmp_path}/empty.parquet')").fetchall()]
+    told = [one for name, spec in feed.all_columns.items() for one in spec.raw_names(name)]
+    assert sorted(found) == sorted([*told, "delivery_id", "delivered_at", "delivery_sequence", "row_number", "problems", "warnings"])
+    assert {"note_length", "narrative_length", "seen_on", "received_on", "n_calls_reason"} <= set(told) and "staff_id" not in told
+
+
 @pytest.mark.parametrize(("received", "rule"), [
     ("45678", "excel_serial_date"), ("45678.25", "excel_serial_date"), ("03/31/2026 10:00", "bad_timestamp"), ("", "missing_value"),
     ("01/01/1900 00:00", "implausible_date"), ("31/02/2026 10:00", "bad_timestamp"),
