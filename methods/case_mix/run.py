@@ -127,16 +127,13 @@ def _tables(data: Prepared, options: _Options, fits: list[ItemFit], weights, var
 
 def _entities(data, options, mean, adjusted, weights, variance, scale) -> tuple[Table, dict]:
     """Table `entities` and the overall test for one outcome; `mean`, `adjusted`: (P, I)."""
-    n_usable, k = int(data.n_usable.sum()), len(options.adjusters)
     unadjusted = compose.compose(mean, weights)
     a = compose.recentre(compose.compose(adjusted, weights), unadjusted)
     if len(a) == 1:  # nothing to compare with: raw only
         a = np.full(1, np.nan)
-    test = significance.overall_test(a, variance, n_usable, k)
-    compared = significance.differences(a, variance, test["df2"])
-    star = significance.stars(
-        compared["delta"], compared["p_value"], test["overall"], float(scale.lowest), float(scale.highest),
-        options.alpha, options.change, options.mean_difference,
+    compared, star, overall = significance.compare(
+        a, variance, int(data.n_usable.sum()), len(options.adjusters), (float(scale.lowest), float(scale.highest)),
+        alpha=options.alpha, change=options.change, mean_difference=options.mean_difference,
     )  # fmt: skip
     own = reliability.entity_reliability(a, variance, data.n_usable)
     table = {
@@ -148,9 +145,7 @@ def _entities(data, options, mean, adjusted, weights, variance, scale) -> tuple[
     }
     table |= {name: compared[name] for name in ("delta", "se", "ci95")} | {"variance": variance}
     table |= {"t": compared["t"], "p_value": compared["p_value"], "star": star, "reliability": own}
-    overall = reliability.overall_reliability(test["f"])
-    summary = {"n_entities": len(data.entities), "n_usable": n_usable} | test
-    return table, summary | {"reliability": overall[0], "reliability_class": overall[1]}
+    return table, overall
 
 
 def _boxes(data: Prepared, scale: Scale) -> Table:

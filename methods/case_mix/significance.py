@@ -1,6 +1,7 @@
 """Tests of entities: overall F test, difference from the mean, stars 1 to 3.
 
-Belongs here: steps 12 to 15 of the algorithm on adjusted scores and their variances.
+Belongs here: steps 12 to 15 of the algorithm on adjusted scores and their variances, whether they are of entities or of
+units made of strata.
 Does not belong here: where the scores come from.
 """
 
@@ -8,8 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from methods.case_mix.reliability import overall_reliability
+
 SMALLEST_P = 0.0001  # the program prints no smaller overall p value
 CONFIDENCE_FACTOR = 1.96
+
+
+def compare(
+    adjusted: np.ndarray, variance: np.ndarray, n_usable: int, n_adjusters: int, ends: tuple[float, float], *,
+    alpha: float, change: float, mean_difference: float,
+) -> tuple[dict[str, np.ndarray], np.ndarray, dict]:  # fmt: skip
+    """Differences and stars of the entities, each (P,), and the overall test with its reliability. `ends`: of the scale; others as in stars."""
+    test = overall_test(adjusted, variance, n_usable, n_adjusters)
+    found = differences(adjusted, variance, test["df2"])
+    star = stars(found["delta"], found["p_value"], test["overall"], *ends, alpha, change, mean_difference)
+    value, label = overall_reliability(test["f"])
+    return found, star, {"n_entities": len(adjusted), "n_usable": n_usable} | test | {"reliability": value, "reliability_class": label}
 
 
 def overall_test(adjusted: np.ndarray, variance: np.ndarray, n_usable: int, n_adjusters: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from methods.case_mix import reliability, significance
+from methods.case_mix import significance
 from methods.case_mix.errors import CaseMixError
 from methods.case_mix.result import CaseMix, Note
 
@@ -47,15 +47,10 @@ def combine_strata(result: CaseMix, strata: Mapping[object, tuple[object, float]
         adjusted = np.full(1, np.nan)
     variance, n = combined(table["variance"], share**2), combined(table["n_usable"], ones).astype(int)
     settings = result.settings
-    test = significance.overall_test(adjusted, variance, int(n.sum()), len(settings["adjusters"]))
-    compared = significance.differences(adjusted, variance, test["df2"])
-    star = significance.stars(
-        compared["delta"], compared["p_value"], test["overall"], settings["valid_values"][0],
-        settings["valid_values"][-1], settings["alpha"], settings["change"], settings["mean_difference"],
+    compared, star, overall = significance.compare(
+        adjusted, variance, int(n.sum()), len(settings["adjusters"]), (settings["valid_values"][0], settings["valid_values"][-1]),
+        **{name: settings[name] for name in ("alpha", "change", "mean_difference")},
     )  # fmt: skip
-    value, label = reliability.overall_reliability(test["f"])
-    overall = {"n_entities": len(names), "n_usable": int(n.sum())} | test
-    overall |= {"reliability": value, "reliability_class": label}
     entities = {
         "entity": np.array(names, dtype=object), "n_all": combined(table["n_all"], ones).astype(int), "n_usable": n,
         "unadjusted": unadjusted, "adjusted": adjusted, **compared, "variance": variance, "star": star,
