@@ -1,8 +1,8 @@
 """Where deliveries come to rest.
 
-Belongs here: storing the bytes of a delivery under their SHA-256, the ledger entry for it,
-recognising a delivery that is already known, telling which feed a file belongs to.
-Does not belong here: reading what is inside (readers/), judging it (conform.py, expectations/).
+Belongs here: storing the bytes of a delivery under their SHA-256, the ledger entry for it, its place in the order of deliveries.
+Does not belong here: which files are known already (known_files.py), reading what is inside (readers/), judging it
+(conform.py, expectations/).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from ingestion.feed import Feed
 from ingestion.home import Home, fsync_dir
+from ingestion.known_files import Known, owners_of, sight
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
 from ingestion.sources import SourceFile, StillMoving, list_inbox
@@ -27,7 +28,7 @@ from ingestion.sources import SourceFile, StillMoving, list_inbox
 _ID_LENGTH = 16
 _THREADS = 4
 _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it leaves bytes that the next run recognises
-_OF_FILES = ("delivery", "repeat", "unplaced")  # entries about files of inboxes
+
 
 
 @dataclass
@@ -57,7 +58,7 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
     recognises by their hash.
     """
     ledger, report = Ledger(home.ledger), LandReport()
-    known = _Known.read(ledger)
+    known = Known.read(ledger)
     for inbox in inboxes:
         new: list[tuple[SourceFile, Feed]] = []
         strangers: list[tuple[SourceFile, list[str]]] = []
@@ -65,9 +66,9 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
             owners = owners_of(feeds, file.relative_path)
             if len(owners) != 1:
                 report.leave(file, owners)
-                if _sight(file) not in known.unplaced:
+                if sight(file) not in known.unplaced:
                     strangers.append((file, owners))
-            elif _sight(file) in known.seen:
+            elif sight(file) in known.seen:
                 report.n_known += 1
             else:
                 new.append((file, feeds[owners[0]]))
@@ -80,51 +81,13 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
     return report
 
 
-@dataclass(frozen=True)
-class Look:
-    """What inboxes hold: files of one feed that are not in the ledger yet; files of no feed or several, path below the inbox and feeds."""
-
-    unseen: list[SourceFile]
-    unplaced: list[tuple[str, list[str]]]
-
-
-def look(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Look:
-    """List the inboxes once, without reading a file. Raises SourceError when one cannot be listed."""
-    known, found = _Known.read(Ledger(home.ledger)), Look([], [])
-    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
-        owners = owners_of(feeds, file.relative_path)
-        if len(owners) != 1:
-            found.unplaced.append((file.relative_path, owners))
-        elif _sight(file) not in known.seen:
-            found.unseen.append(file)
-    return found
-
-
-def owners_of(feeds: dict[str, Feed], relative_path: str) -> list[str]:
-    """The feeds that take a file of this path below the inbox."""
-    return [name for name, feed in feeds.items() if feed.matches(relative_path)]
-
-
-def still_unplaced(ledger: Ledger, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
-    """Files the ledger calls unplaced that today's feeds would not take either and that never came in: newest sight of each."""
-    files: dict[str, dict[str, Any]] = {}
-    for entry in ledger.entries(*_OF_FILES):
-        if entry["kind"] == "unplaced":
-            files[entry["source_url"]] = entry
-        else:
-            files.pop(entry["source_url"], None)
-    # Ledgers of earlier versions know the name only.
-    owned = ((url, entry, owners_of(feeds, entry.get("relative_path") or entry["file_name"])) for url, entry in files.items())
-    return [{"file_name": entry["file_name"], "source_url": url, "feeds": owners} for url, entry, owners in owned if len(owners) != 1]
-
-
 def landed_path(home: Home, sha256: str) -> Path:
     """Where the bytes with this hash are."""
     return home.landing / sha256[:2] / sha256
 
 
 def _land_some(
-    home: Home, ledger: Ledger, report: LandReport, known: _Known, files: list[tuple[SourceFile, Feed]], steps: Steps,
+    home: Home, ledger: Ledger, report: LandReport, known: Known, files: list[tuple[SourceFile, Feed]], steps: Steps,
 ) -> None:
     """Store some files side by side (hashing and the disk take turns), then write their entries in the order of the inbox."""
     entries: list[tuple[str, dict[str, Any]]] = []
@@ -149,7 +112,7 @@ def _land_some(
                 (report.new if entry["kind"] == "delivery" else report.repeats).append(entry)
 
 
-def _entry(known: _Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
+def _entry(known: Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
     """Kind and facts of the ledger entry of a file just stored."""
     moment, sequence = delivery_order(file, feed)
     facts = {
@@ -212,44 +175,3 @@ def delivery_order(file: SourceFile, feed: Feed) -> tuple[datetime, int]:
 def order_key(entry: dict[str, Any]) -> tuple[str, int, str]:
     """Deliveries sort by their own moment, version number and id."""
     return entry["delivered_at"], entry["delivery_sequence"], entry["delivery_id"]
-
-
-def _stem(name: str, feed: Feed) -> str:
-    """The file name without the part that says when: two files with the same stem replace each other."""
-    return re.sub(feed.order, "", name) if feed.order else name
-
-
-def _sight(file: SourceFile) -> tuple[str, int, str]:
-    return file.url, file.n_bytes, file.modified_at.isoformat()
-
-
-@dataclass
-class _Known:
-    """What the ledger says: files that landed and files that nobody takes (place, size, time), deliveries by hash."""
-
-    seen: set[tuple[str, int, str]] = field(default_factory=set)
-    unplaced: set[tuple[str, int, str]] = field(default_factory=set)
-    deliveries: dict[str, dict] = field(default_factory=dict)
-    _named: dict[str, dict[str, list[dict]]] = field(default_factory=dict)  # feed -> file name without its moment -> deliveries
-    _unnamed: dict[str, list[dict]] = field(default_factory=dict)  # those of a feed that are not in there yet
-
-    @classmethod
-    def read(cls, ledger: Ledger) -> _Known:
-        known = cls()
-        for entry in ledger.entries(*_OF_FILES):
-            sights = known.unplaced if entry["kind"] == "unplaced" else known.seen
-            sights.add((entry["source_url"], entry.get("n_bytes_listed", entry["n_bytes"]), entry["modified_at"]))
-            if entry["kind"] == "delivery":
-                known.add(entry)
-        return known
-
-    def add(self, delivery: dict) -> None:
-        self.deliveries[delivery["sha256"]] = delivery
-        self._unnamed.setdefault(delivery["feed"], []).append(delivery)
-
-    def called_alike(self, name: str, feed: Feed) -> list[dict]:
-        """Deliveries of the feed under this name, whatever the part of it says that tells when."""
-        named = self._named.setdefault(feed.feed, {})
-        for delivery in self._unnamed.pop(feed.feed, ()):
-            named.setdefault(_stem(delivery["file_name"], feed), []).append(delivery)
-        return named.get(_stem(name, feed), [])

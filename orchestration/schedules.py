@@ -14,7 +14,7 @@ import dagster as dg
 
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import look
+from ingestion.known_files import look
 from orchestration.build_input import plan_build
 from orchestration.settings import open_inboxes
 

@@ -15,7 +15,7 @@ import click
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
-from ingestion.landing import Look, look
+from ingestion.known_files import Look, look
 from ingestion.sources import safe_url
 from orchestration import alerts, pipeline
 from orchestration.ahead import HeadStart

@@ -20,7 +20,7 @@ from ingestion.cadence import due_after
 from ingestion.catalogue import Delivery, read_catalogue, row_facts
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
-from ingestion.landing import still_unplaced
+from ingestion.known_files import still_unplaced
 from ingestion.ledger import Ledger
 from orchestration.commands.summary import print_troubles, print_unmapped
 from orchestration.published import manifest

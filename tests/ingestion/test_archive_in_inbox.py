@@ -9,7 +9,8 @@ import pytest
 from ingestion.conform import conform
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import land, landed_path, look
+from ingestion.known_files import look
+from ingestion.landing import land, landed_path
 from ingestion.sources import list_inbox
 from tests.ingestion.conftest import HEADER, KEYS, MOMENT, complaint_feed
 from tests.ingestion.test_archive import packed

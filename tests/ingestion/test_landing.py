@@ -10,7 +10,8 @@ import pytest
 
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
-from ingestion.landing import Look, land, landed_path, look
+from ingestion.known_files import Look, look
+from ingestion.landing import land, landed_path
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceError
 from tests.ingestion.conftest import complaint_feed

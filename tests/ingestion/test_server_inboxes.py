@@ -15,7 +15,8 @@ import pytest
 
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
-from ingestion.landing import land, landed_path, look
+from ingestion.known_files import look
+from ingestion.landing import land, landed_path
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceError, list_inbox, safe_url
 from ingestion.web_inbox import _SameServer
