@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from ingestion.home import Home, fsync_dir, sha256_of
 from ingestion.sql import identifier, literal
 from orchestration.built import connect_to_build
-from orchestration.small_cells import Suppression, suppression_of
+from orchestration.small_cells import suppression_of
+from orchestration.suppression import Suppression
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -33,11 +33,11 @@ from orchestration.audit.pages import write_page
 from orchestration.audit.verify import examine
 from orchestration.periods import period_end
 from orchestration.published import manifest, open_marts
+from orchestration.suppression import is_suppressed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SUPPRESSED = "SUPPRESSED"
 # Periods inside the one asked for; a rolling window belongs to where it ends, as a person names it.
 _ENDS = "last_day(period_start_on + to_months(case period_grain when 'month' then 0 when 'quarter' then 2 else 11 end::integer))"
 _ASKED = (f"kpi_id in (select unnest($1)) and level in (select unnest($2)) and {_ENDS} between $3 and $4 "
@@ -155,7 +155,7 @@ def _evidence(home: Home, report: Report) -> tuple[list[dict[str, Any]], list[di
 
 
 def _counted(con: DuckDBPyConnection, row: dict[str, Any]) -> dict[str, Any]:
-    if str(row["reason"] or "").startswith(SUPPRESSED):
+    if is_suppressed(row["reason"]):
         return {"kpi_key": row["kpi_key"], "n_rows": None, "n_counted": None, "n_deliveries": None, "is_equal": None, "note": "suppressed"}
     where = " and ".join(f"{name} = ?" for name in ("facility_id", "unit_id", "service_line") if row[name] is not None) or "true"
     values = [row[name] for name in ("facility_id", "unit_id", "service_line") if row[name] is not None]

@@ -23,11 +23,11 @@ from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.recompute import Component, components, disagreements, value_of
 from orchestration.built import run_of_build
 from orchestration.published import manifest, open_marts
+from orchestration.suppression import is_suppressed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_SUPPRESSED = "SUPPRESSED"
 _SORTED = "is_counted desc, numerator desc, denominator desc, feed, delivery_order, row_number, component_code"
 
 
@@ -65,7 +65,7 @@ def find(home: Home, wanted: Wanted, *, is_restricted: bool = False) -> dict[str
     """
     with open_marts(home) as con:
         row = published_row(con, wanted)
-    if not str(row["reason"] or "").startswith(_SUPPRESSED):
+    if not is_suppressed(row["reason"]):
         return row
     if not is_restricted:
         raise Suppressed(f"{row['kpi_key']} is suppressed in the published layer ({row['reason']}): its rows would give the number away. "

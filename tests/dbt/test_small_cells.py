@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from orchestration.dbt_render import PROJECT_DIR
-from orchestration.small_cells import Suppression, declared, suppress
+from orchestration.small_cells import declared, suppress
+from orchestration.suppression import Suppression
 from tests.dbt.warehouse import Warehouse
 
 MARTS = ["kpi_value", "kpi_scorecard", "response_rate", "unmapped_codes", "data_quality", "feed_status", "dim_unit"]

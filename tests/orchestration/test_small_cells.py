@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from orchestration.dbt_render import PROJECT_DIR
-from orchestration.small_cells import COMPLEMENTARY, PRIMARY, declared, suppress
+from orchestration.small_cells import declared, suppress
+from orchestration.suppression import COMPLEMENTARY, PRIMARY
 
 TABLE = {"ward": [{
     "counts": ["n"], "cell": "site || ward || class", "hides": ["n"], "reason": "reason",
