@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestion.home import Home, replacing, sha256_of
+from ingestion.home import Home, fsync_dir, replacing, sha256_of
 from ingestion.ledger import Ledger
 from ingestion.sql import identifier, insert_rows, literal
 from orchestration.built import connect_to_build
@@ -137,11 +137,13 @@ def _keep_changes(con: DuckDBPyConnection, home: Home, number: int) -> dict[str,
 
 def keep_parquet(con: DuckDBPyConnection, home: Home, name: str, query: str) -> dict[str, str]:
     """Write the result below ledger/history under its own hash; file and SHA-256."""
-    with replacing(history_folder(home) / f".{name}.parquet", is_durable=True) as part:
+    folder = history_folder(home)
+    unnamed = folder / f".{name}.parquet"
+    with replacing(unnamed, is_durable=True) as part:
         con.execute(f"copy ({query}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
         sha256 = sha256_of(part)
-    final = history_folder(home) / f"{name}-{sha256[:16]}.parquet"
-    (history_folder(home) / f".{name}.parquet").replace(final)
+    final = unnamed.replace(folder / f"{name}-{sha256[:16]}.parquet")
+    fsync_dir(folder)  # the ledger entry that follows must not outlive the name
     return {"file": final.name, "sha256": sha256}
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.feed import FEEDS_DIR, Feed
-from ingestion.home import Home, replacing
+from ingestion.home import Home, replacing, sha256_of
 from ingestion.ledger import Ledger
 from ingestion.strict_yaml import own_folders
 from orchestration.audit.history import PUBLICATION
@@ -70,7 +70,7 @@ def note_definitions(home: Home, feeds: Mapping[str, Feed]) -> list[dict[str, An
 
 def definition_hashes(home: Home) -> dict[str, str]:
     """SHA-256 of every definition file and code table that counts now; feeds have versions of their own."""
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _definition_files(home)
+    return {name: sha256_of(path) for name, path in _definition_files(home)
             if not name.startswith((CONFIGURATION, "feeds/", "own/feeds/"))}
 
 
@@ -106,7 +106,7 @@ def inputs_sha256(home: Home) -> str:
 def lock_sha256() -> str | None:
     """SHA-256 of the locked dependencies; None where the project is installed without its lock."""
     lock = ROOT / "requirements.lock"
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None
+    return sha256_of(lock) if lock.exists() else None
 
 
 def _definition_files(home: Home) -> Iterator[tuple[str, Path]]:
