@@ -21,7 +21,7 @@ from orchestration.commands.alerts import alerts
 from orchestration.commands.as_of import as_of
 from orchestration.commands.chart import chart
 from orchestration.commands.explain import explain
-from orchestration.commands.options import LEVEL, WINDOW
+from orchestration.commands.options import AS_JSON, LEVEL, WINDOW
 from orchestration.commands.report import audit
 from orchestration.commands.restatements import restatements
 from orchestration.commands.score import score
@@ -95,7 +95,7 @@ def check(file: Path, feed_name: str | None) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 def status(as_json: bool) -> None:
     """Show feeds, deliveries that are held or refused and why, and what is published."""
     from orchestration.commands import status as command
@@ -115,7 +115,7 @@ def release(delivery_id: str, reason: str | None) -> None:
 
 @main.command()
 @click.argument("word", default="")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 def kpis(word: str, as_json: bool) -> None:
     """List the KPIs, or those with WORD in id or label."""
     from orchestration.commands import kpis as command
@@ -130,7 +130,7 @@ def kpis(word: str, as_json: bool) -> None:
 @click.option("--window", type=WINDOW, help="Default: what the period says, else month.")
 @click.option("--facility", help="Only this facility (id or name, in any case).")
 @click.option("--unit", help="Only this unit (id or name, in any case; or F1/4W).")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 def show(kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
     """Print the published values of KPI (`pxw kpis` lists them)."""
     from orchestration.commands import show as command

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestion.home import Home
-from orchestration.commands.options import LEVEL, WINDOW
+from orchestration.commands.options import AS_JSON, LEVEL, WINDOW
 
 if TYPE_CHECKING:
     from orchestration.audit.as_of import AsOf
@@ -40,7 +40,7 @@ def as_of(context: click.Context, day: datetime, by: str | None) -> None:
 @click.option("--window", type=WINDOW)
 @click.option("--facility", help="Only this facility, id or name.")
 @click.option("--unit", help="Only this unit, id or name, or F1/4W.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 @click.pass_context
 def show(context: click.Context, kpi: str, level: str | None, period: str | None, window: str | None, facility: str | None, unit: str | None, as_json: bool) -> None:
     """Print the values of KPI on the date, twice, and why they differ where they do."""

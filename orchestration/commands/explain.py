@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingestion.home import Home
+from orchestration.commands.options import AS_JSON
 
 if TYPE_CHECKING:
     from orchestration.audit.definition import Explanation
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("explain")
 @click.argument("kpi")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 def explain(kpi: str, as_json: bool) -> None:
     """Say in words how KPI is defined: items, weights, denominator, windows, validity, targets, an example, its versions."""
     from orchestration.audit.definition import explain as explained

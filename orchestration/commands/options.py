@@ -1,6 +1,6 @@
 """Choices that several commands offer.
 
-Belongs here: click types of words that stand in more than one command.
+Belongs here: click types and options that stand in more than one command.
 Does not belong here: what the words mean (kpi_names.py, question.py).
 """
 
@@ -12,3 +12,4 @@ from orchestration.kpi_names import GRAINS, LEVELS
 
 LEVEL = click.Choice(LEVELS)
 WINDOW = click.Choice(GRAINS)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestion.home import Home
-from orchestration.commands.options import LEVEL, WINDOW
+from orchestration.commands.options import AS_JSON, LEVEL, WINDOW
 
 if TYPE_CHECKING:
     from orchestration.audit.trace import Trace
@@ -35,7 +35,7 @@ _CSV = ("file_name", "sha256", "row_number", "component_code", "facility_id", "u
 @click.option("--unit", help="Unit, id or name; where several facilities have it, F1/4W or with --facility.")
 @click.option("--service-line", help="Service line.")
 @click.option("--rows", type=click.IntRange(min=0), help=f"List so many evidence rows. Default: {_ON_TERMINAL}, with --json and --html {_ON_PAGE}, with --csv all.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 @click.option("--csv", "as_csv", is_flag=True, help="The evidence rows as CSV.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page that opens without a network.")
 @click.option("--raw", is_flag=True, help="Show each record as delivered. Needs access to the restricted home; every use is written to the ledger.")

@@ -17,11 +17,12 @@ from pathlib import Path
 import click
 
 from ingestion.home import Home
+from orchestration.commands.options import AS_JSON
 
 
 @click.command("verify")
 @click.option("--quick", is_flag=True, help="Leave out the rebuild, which takes as long as a first run.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@AS_JSON
 def verify(quick: bool, as_json: bool) -> None:
     """Hash every landed file again, check the ledger's chain and what is published, and rebuild it from landing."""
     from orchestration import pipeline
