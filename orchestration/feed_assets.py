@@ -67,6 +67,8 @@ def raw_assets(feeds: Mapping[str, Feed], schemas: Mapping[str, dg.TableSchema])
 
     @dg.multi_asset(name=STEP, specs=specs, check_specs=[*checks, feed_checks.placed_spec(CATALOGUE)], can_subset=True)
     def deliveries(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
+        import duckdb
+
         home, say = warehouse.root, warehouse.progress(context)
         if warehouse.is_being_brought_in:  # the other core is still conforming: time to import what the next step needs
             with warehouse.timed("expectations"):
@@ -75,15 +77,16 @@ def raw_assets(feeds: Mapping[str, Feed], schemas: Mapping[str, dg.TableSchema])
         with warehouse.timed("expectations"):
             pipeline.judge_new(home, dict(feeds), say)
         known = read_catalogue(home, dict(feeds))
-        for name, feed in feeds.items():
-            own = [delivery for delivery in known if delivery.feed == name]
-            _report_new_files(context, name, landed)
-            if raw_key(name) in context.selected_asset_keys:
-                yield dg.MaterializeResult(
-                    raw_key(name), metadata=_raw_metadata(own, reports.get(name, [])),
-                    data_version=_version(feed.version, *(d.delivery_id for d in own if d.status == "accepted")),
-                    check_results=_selected(context, feed_checks.results(home, feed, raw_key(name), own, reports.get(name, []))),
-                )
+        with duckdb.connect() as con:  # one for all feeds: opening it takes 17 ms of CPU
+            for name, feed in feeds.items():
+                own = [delivery for delivery in known if delivery.feed == name]
+                _report_new_files(context, name, landed)
+                if raw_key(name) in context.selected_asset_keys:
+                    yield dg.MaterializeResult(
+                        raw_key(name), metadata=_raw_metadata(own, reports.get(name, [])),
+                        data_version=_version(feed.version, *(d.delivery_id for d in own if d.status == "accepted")),
+                        check_results=_selected(context, feed_checks.results(con, home, feed, raw_key(name), own, reports.get(name, []))),
+                    )
         if CATALOGUE in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 CATALOGUE, metadata=_states(known), data_version=_version(*(f"{d.delivery_id} {d.status} {d.order}" for d in known)),

@@ -7,6 +7,7 @@ Only lost rows stop a run. A refused or held delivery stays out by itself and th
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -17,6 +18,9 @@ from ingestion.home import Home
 from ingestion.landing import LandReport
 from ingestion.raw_files import rows_by_file
 from ingestion.sql import literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 ROWS = "rows_reconcile"
 READABLE = "deliveries_readable"
@@ -39,11 +43,13 @@ def placed_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PLACED, asset=asset, description="Every file of the inboxes belongs to exactly one feed.")
 
 
-def results(home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], new: Sequence[ConformReport]) -> list[dg.AssetCheckResult]:
-    """Results for a feed; none for a feed that never had a delivery, nothing can be said of it."""
+def results(
+    con: "DuckDBPyConnection", home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], new: Sequence[ConformReport],
+) -> list[dg.AssetCheckResult]:
+    """Results for a feed; none for a feed that never had a delivery, nothing can be said of it. `con` reads the raw files."""
     if not own:
         return []
-    rows = _rows(home, feed, asset, own, {report.delivery_id for report in new})
+    rows = _rows(con, home, feed, asset, own, {report.delivery_id for report in new})
     return [rows, _open(asset, READABLE, "refused", own), _open(asset, EXPECTED, "held", own)]
 
 
@@ -54,23 +60,20 @@ def placed(asset: dg.AssetKey, landed: LandReport) -> dg.AssetCheckResult:
     return _result(asset, PLACED, rows, dg.AssetCheckSeverity.WARN, "every file has its feed", "files left where they are")
 
 
-def _rows(home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], new: set[str]) -> dg.AssetCheckResult:
+def _rows(con: "DuckDBPyConnection", home: Home, feed: Feed, asset: dg.AssetKey, own: Sequence[Delivery], new: set[str]) -> dg.AssetCheckResult:
     """The numbers of the ledger against the files: new deliveries row by row, older ones by the file's own count."""
-    import duckdb
-
     wrong, n_rows = [], 0
     paths = {d.delivery_id: raw_path(home, feed, d) for d in own if d.status in ("conformed", "held", "accepted")}
-    with duckdb.connect() as con:
-        counted = rows_by_file(con, [path for path in paths.values() if path.exists()])
-        for delivery in (d for d in own if d.delivery_id in paths):
-            path = paths[delivery.delivery_id]
-            said = tuple(delivery.conformed[name] for name in ("n_rows", "n_accepted", "n_quarantined"))
-            found: tuple[int, ...] | None = (counted[path],) if path in counted else None
-            if found and delivery.delivery_id in new:
-                found = con.execute(f"select count(*), count(*) filter (len(problems) = 0), count(*) filter (len(problems) > 0) from read_parquet({literal(str(path))})").fetchone()
-            if found is None or found != said[:len(found)] or said[1] + said[2] != said[0]:
-                wrong.append({"delivery": delivery.delivery_id, "file": delivery.file_name, "ledger": str(said), "raw": str(found)})
-            n_rows += said[0]
+    counted = rows_by_file(con, [path for path in paths.values() if path.exists()])
+    for delivery in (d for d in own if d.delivery_id in paths):
+        path = paths[delivery.delivery_id]
+        said = tuple(delivery.conformed[name] for name in ("n_rows", "n_accepted", "n_quarantined"))
+        found: tuple[int, ...] | None = (counted[path],) if path in counted else None
+        if found and delivery.delivery_id in new:
+            found = con.execute(f"select count(*), count(*) filter (len(problems) = 0), count(*) filter (len(problems) > 0) from read_parquet({literal(str(path))})").fetchone()
+        if found is None or found != said[:len(found)] or said[1] + said[2] != said[0]:
+            wrong.append({"delivery": delivery.delivery_id, "file": delivery.file_name, "ledger": str(said), "raw": str(found)})
+        n_rows += said[0]
     return _result(asset, ROWS, wrong, dg.AssetCheckSeverity.ERROR, f"{n_rows:,} rows delivered, all accounted for",
                    "deliveries that do not add up (rows, accepted, quarantined)")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
+import duckdb
 import pytest
 
 from ingestion.catalogue import Delivery
@@ -17,6 +19,12 @@ KEY = raw_key(FEED)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
+
+
 def _delivery(name: str, status: str, **more) -> Delivery:
     return Delivery(name, name * 4, FEED, f"{name}.csv", f"file:///{name}.csv", 10, NOW, NOW, 0, status=status, **more)
 
@@ -25,30 +33,30 @@ def _by_name(results: list[dg.AssetCheckResult]) -> dict[str, dg.AssetCheckResul
     return {result.check_name: result for result in results}
 
 
-def test_a_held_delivery_warns_with_its_reason(small: Small) -> None:
+def test_a_held_delivery_warns_with_its_reason(small: Small, con: duckdb.DuckDBPyConnection) -> None:
     held = _delivery("held", "held", reason="volume fell by 90%", conformed={"n_rows": 0, "n_accepted": 0, "n_quarantined": 0})
-    result = _by_name(feed_checks.results(small.home, small.feeds[FEED], KEY, [held], []))[feed_checks.EXPECTED]
+    result = _by_name(feed_checks.results(con, small.home, small.feeds[FEED], KEY, [held], []))[feed_checks.EXPECTED]
     assert not result.passed and result.severity == dg.AssetCheckSeverity.WARN
     assert result.metadata["found"].records[0].data == {"delivery": "held", "file": "held.csv", "why": "volume fell by 90%"}
 
 
-def test_a_refused_delivery_is_settled_by_an_accepted_one_that_replaces_it(small: Small) -> None:
+def test_a_refused_delivery_is_settled_by_an_accepted_one_that_replaces_it(small: Small, con: duckdb.DuckDBPyConnection) -> None:
     refused = _delivery("first", "refused", reason="header differs")
     better = _delivery("second", "accepted", supersedes=("first",), conformed={"n_rows": 0, "n_accepted": 0, "n_quarantined": 0})
     still_bad = _delivery("third", "refused", supersedes=("first",))
     feed = small.feeds[FEED]
-    assert not _by_name(feed_checks.results(small.home, feed, KEY, [refused, still_bad], []))[feed_checks.READABLE].passed
-    assert _by_name(feed_checks.results(small.home, feed, KEY, [refused, better], []))[feed_checks.READABLE].passed
+    assert not _by_name(feed_checks.results(con, small.home, feed, KEY, [refused, still_bad], []))[feed_checks.READABLE].passed
+    assert _by_name(feed_checks.results(con, small.home, feed, KEY, [refused, better], []))[feed_checks.READABLE].passed
 
 
-def test_a_missing_raw_file_is_an_error(small: Small) -> None:
+def test_a_missing_raw_file_is_an_error(small: Small, con: duckdb.DuckDBPyConnection) -> None:
     gone = _delivery("gone", "accepted", conformed={"n_rows": 3, "n_accepted": 2, "n_quarantined": 1})
-    result = _by_name(feed_checks.results(small.home, small.feeds[FEED], KEY, [gone], []))[feed_checks.ROWS]
+    result = _by_name(feed_checks.results(con, small.home, small.feeds[FEED], KEY, [gone], []))[feed_checks.ROWS]
     assert not result.passed and result.severity == dg.AssetCheckSeverity.ERROR
 
 
-def test_nothing_is_said_of_a_feed_without_deliveries(small: Small) -> None:
-    assert feed_checks.results(small.home, small.feeds[FEED], KEY, [], []) == []
+def test_nothing_is_said_of_a_feed_without_deliveries(small: Small, con: duckdb.DuckDBPyConnection) -> None:
+    assert feed_checks.results(con, small.home, small.feeds[FEED], KEY, [], []) == []
 
 
 def test_files_of_no_feed_and_of_two_feeds_are_named() -> None:
