@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ingestion.home import Home
+from ingestion.sql import dicts
 from orchestration.kpi_names import KpiName, find, published_kpis
 from orchestration.published import open_marts
 from orchestration.question import check_question, level_of, resolve_period, resolve_place, rows_of
@@ -45,11 +46,10 @@ def show(home: Home, kpi: str, level: str | None, period: str | None, window: st
 def _rows(con: Any, kpi_id: str, level: str, grain: str, end_on: date | None, facility: str | None, unit: str | None) -> list[dict[str, Any]]:
     where, values = rows_of(kpi_id, level, grain, end_on, facility_id=facility, unit_id=unit)
     columns = ", ".join(f"k.{name}" for name in _COLUMNS)
-    rows = con.execute(
-        f"select {columns}, f.facility_name, u.unit_name from (select * from marts.kpi_value where {where}) k left join marts.dim_facility f using (facility_id) "
+    return dicts(
+        con, f"select {columns}, f.facility_name, u.unit_name from (select * from marts.kpi_value where {where}) k left join marts.dim_facility f using (facility_id) "
         "left join marts.dim_unit u on u.facility_id = k.facility_id and u.unit_id = k.unit_id "
-        "order by k.facility_id, k.unit_id, k.service_line", values).fetchall()
-    return [dict(zip((*_COLUMNS, *_NAMES), row, strict=True)) for row in rows]
+        "order by k.facility_id, k.unit_id, k.service_line", *values)
 
 
 def _why_empty(con: Any, kpi_id: str, level: str, grain: str, end_on: date | None, facility: str | None, unit: str | None) -> str:
