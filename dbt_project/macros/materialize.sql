@@ -15,7 +15,9 @@
     {%- if model['language'] == 'python' -%}
       {{- create_table_as(False, target, compiled_code, 'python') }}
     {%- else -%}
-      create table {{ target }} as ({{ compiled_code }})
+      create table {{ target }} as (
+{{ compiled_code }}
+      )
     {%- endif -%}
   {%- endcall %}
   {% do keep_contract(target) %}
@@ -32,7 +34,9 @@
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
   {% call statement('main') -%}
-    create view {{ target }} as ({{ sql }})
+    create view {{ target }} as (
+{{ sql }}
+    )
   {%- endcall %}
   {% do keep_contract(target) %}
   {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -19,8 +19,8 @@ from orchestration.dbt_run import dbt_environment, invoke_dbt, next_build_file
 
 PROMISED = {"place_id": "varchar", "n_cases": "bigint"}
 MODELS = {
-    "kept": "select 'F1' as place_id, 3::bigint as n_cases",
-    "shown": "select place_id, n_cases from {{ ref('kept') }}",
+    "kept": "select 'F1' as place_id, 3::bigint as n_cases -- a last line may be a comment",
+    "shown": "select place_id, n_cases from {{ ref('kept') }} -- as in a view",
     "other_type": "select 'F1' as place_id, 3::integer as n_cases",
     "too_few": "select 'F1' as place_id",
     "too_many": "select 'F1' as place_id, 3::bigint as n_cases, 1 as rest",
