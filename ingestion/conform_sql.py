@@ -16,7 +16,7 @@ from ingestion.kinds import KINDS
 from ingestion.kinds.column import PLACE
 from ingestion.person_names import BEYOND_ASCII, looks_like_person
 from ingestion.sql import identifier, literal
-from ingestion.values_sql import beside, coded, has_lost_zeros, is_open_range, padded, range_end
+from ingestion.values_sql import beside, coded, has_lost_zeros, is_open_range, number, padded, range_end, whole_number
 
 if TYPE_CHECKING:
     from ingestion.feed import ColumnSpec, Feed
@@ -198,11 +198,9 @@ def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
     if spec.part:
         return range_end(spec, text), "bad_number"
     if spec.type == "integer":
-        plain = f"replace({text}, ',', '')"
-        return (f"case when regexp_full_match({text}, '[+-]?([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)(\\.0+)?') "
-                f"then try_cast(try_cast({plain} as decimal(18, 4)) as integer) end"), "bad_integer"
+        return whole_number(text, spec), "bad_integer"
     if spec.type == "number":
-        return f"case when isfinite(try_cast(replace({text}, ',', '') as double)) then try_cast(replace({text}, ',', '') as double) end", "bad_number"
+        return number(text, spec), "bad_number"
     if spec.type == "boolean":
         # A list after IN is planned as a join: 20 ms per column and file.
         return f"case lower({text}) {_BOOLEANS} end", "bad_boolean"

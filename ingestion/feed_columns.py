@@ -72,6 +72,7 @@ class ColumnSpec(Strict):
     A boolean is also true where the cell of a header in `true_where` matches its expression, whatever its own cell
     says. A text that is not among `codes` gets the code of the header in `otherwise`, and is told all the same.
     The format `excel_serial` reads the day numbers of a spreadsheet (1900 system); undeclared they are refused.
+    `decimal: ","` reads 1.234,5; without it a comma parts thousands and 8,5 is refused, never read as 85.
     `iso8601` stands for moments such as 2026-04-01T03:30:00, with a fraction or without, with Z, an offset or neither.
     """
 
@@ -88,6 +89,7 @@ class ColumnSpec(Strict):
     not_people: Annotated[list[str], as_list] = Field(default_factory=list)
     type: Literal["text", "integer", "number", "date", "timestamp", "boolean"] = "text"
     formats: Annotated[list[str], as_list] = Field(default_factory=list)
+    decimal: Literal[".", ","] = "."
     utc: bool = False
     year_starts_in: int = Field(default=1, ge=1, le=12)
     required: bool = False
@@ -144,6 +146,8 @@ class ColumnSpec(Strict):
             raise ValueError("'year_starts_in' tells the calendar year of a date: set 'type: date'")
         if self.part and self.type != "number":
             raise ValueError("'part' takes one end of a range of numbers: set 'type: number'")
+        if self.decimal != "." and self.type not in ("integer", "number"):
+            raise ValueError("'decimal' is the sign before the decimals of a number: set 'type: number'")
         if self.ranges and not self.part:
             raise ValueError("'ranges' needs 'part': which end of the range the column takes, lower or upper")
         if self.join and self.privacy == "free_text":

@@ -14,9 +14,35 @@ if TYPE_CHECKING:
     from ingestion.feed import ColumnSpec, Feed
     from ingestion.feed_columns import Dated
 
+# A comma parts thousands and nothing else: 8,5 is no number, never 85.
+_WHOLE = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+_INTEGER, _DECIMAL = rf"{_WHOLE}(?:\.0+)?", rf"{_WHOLE}(?:\.[0-9]*)?"
 # 21.85 - 23.64, >= 31.53, 88, 97 %; also with a dash of typographers.
-_NUMBER = r"[+-]?[0-9][0-9,]*(?:\.[0-9]+)?"
+_NUMBER = rf"{_WHOLE}(?:\.[0-9]+)?"
 _RANGE = rf"\s*(>=|<=|>|<|≥|≤)?\s*({_NUMBER})\s*%?\s*(?:[-–]\s*({_NUMBER})\s*%?\s*)?"
+
+
+def whole_number(text: str, spec: ColumnSpec) -> str:
+    """The integer a text says, null where it says none; 3.0 is 3."""
+    plain = _in_points(text, spec)
+    return (f"case when regexp_full_match({plain}, {literal(_INTEGER)}) "
+            f"then try_cast(try_cast(replace({plain}, ',', '') as decimal(18, 4)) as integer) end")
+
+
+def number(text: str, spec: ColumnSpec) -> str:
+    """The finite number a text says, null where it says none."""
+    plain = _in_points(text, spec)
+    cast = f"try_cast(replace({plain}, ',', '') as double)"
+    is_grouped = f"(not contains({plain}, ',') or regexp_full_match({plain}, {literal(_DECIMAL)}))"
+    return f"case when {is_grouped} and isfinite({cast}) then {cast} end"
+
+
+def _in_points(text: str, spec: ColumnSpec) -> str:
+    """The text with a decimal point. Under `decimal: ","` points part thousands, and so do blanks and apostrophes."""
+    if spec.decimal == ".":
+        return text
+    signs = "" if spec.part else " \u00a0\u202f'\u2019"
+    return f"translate({text}, {literal(',.' + signs)}, {literal('.,' + ',' * len(signs))})"
 
 
 def padded(text: str, width: int) -> str:
@@ -65,13 +91,13 @@ def range_end(spec: ColumnSpec, text: str) -> str:
 
     A word of `ranges` gives its own ends, null for an open one.
     """
-    is_lower = spec.part == "lower"
-    sign, first, second = (f"nullif(regexp_extract({text}, {literal('^' + _RANGE + '$')}, {group}), '')" for group in (1, 2, 3))
+    is_lower, plain = spec.part == "lower", _in_points(text, spec)
+    sign, first, second = (f"nullif(regexp_extract({plain}, {literal('^' + _RANGE + '$')}, {group}), '')" for group in (1, 2, 3))
     absent = "'<', '<=', '≤'" if is_lower else "'>', '>=', '≥'"
     end = first if is_lower else f"coalesce({second}, {first})"
-    number = f"case when {sign} in ({absent}) then null else try_cast(replace({end}, ',', '') as double) end"
+    bound = f"case when {sign} in ({absent}) then null else try_cast(replace({end}, ',', '') as double) end"
     whens = " ".join(f"when {literal(word.casefold())} then {_bound(ends[0 if is_lower else 1])}" for word, ends in spec.ranges.items())
-    return f"(case lower({text}) {whens} else {number} end)" if whens else f"({number})"
+    return f"(case lower({text}) {whens} else {bound} end)" if whens else f"({bound})"
 
 
 def _bound(value: float | None) -> str:
@@ -84,7 +110,7 @@ def is_open_range(spec: ColumnSpec, text: str) -> str:
     words = [literal(word.casefold()) for word, ends in spec.ranges.items() if ends[0 if lower else 1] is None]
     known = f" or lower({text}) in ({', '.join(words)})" if words else ""
     signs = "<≤" if lower else ">≥"
-    return f"(regexp_full_match({text}, {literal(_RANGE)}) and regexp_full_match({text}, {literal(f'[{signs}].*')}){known})"
+    return f"(regexp_full_match({_in_points(text, spec)}, {literal(_RANGE)}) and regexp_full_match({text}, {literal(f'[{signs}].*')}){known})"
 
 
 def _ours(value: str | bool | int) -> str:

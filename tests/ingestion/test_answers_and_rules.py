@@ -203,6 +203,22 @@ def test_ends_of_a_range(conformed, text, lower, upper, problems):
     assert done.rules() == [problems]
 
 
+@pytest.mark.parametrize(("decimal", "text", "value", "whole"), [
+    (".", "8.5", 8.5, None), (".", "8,5", None, None), (".", "1,234.5", 1234.5, None), (".", "12,34", None, None), (".", "1,234", 1234.0, 1234), (".", ".5", 0.5, None),
+    (",", "8,5", 8.5, None), (",", "1.234,50", 1234.5, None), (",", "1 234,5", 1234.5, None), (",", "1\u202f234", 1234.0, 1234), (",", "1.234", 1234.0, 1234),
+    (",", "8.5", None, None), (",", "3,0", 3.0, 3), (",", "-0,25", -0.25, None), (".", "nan", None, None),
+])
+def test_a_comma_is_decimal_only_where_the_feed_says_so(conformed, decimal, text, value, whole):
+    spec = {"from": "V", "decimal": decimal}
+    metric = {"feed": "m", "label": "M", "kind": "metric", "files": "*.csv", "format": {"type": "delimited", "delimiter": ";"}, "business_key": ["metric_code"],
+              "columns": {"metric_code": {"from": "M", "required": True}, "facility_code": {"from": "M", "required": True},
+                          "period_start_on": {"from": "D", "type": "date", "formats": ["%d.%m.%Y"], "required": True},
+                          "value": spec | {"type": "number"}, "denominator": spec | {"type": "integer"}}}
+    done = conformed(f"M;D;V\nX;01.03.2026;{text}\n", Feed.model_validate(metric))
+    assert done.rows("value, denominator") == [(value, whole)]
+    assert done.rules() == [["bad_number"] * (value is None) + ["bad_integer"] * (whole is None)]
+
+
 def test_every_rule_code_has_words():
     """Rules are named in single quotes in the SQL that makes them."""
     found = set()
