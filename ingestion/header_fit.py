@@ -33,6 +33,8 @@ def choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[s
         chosen[name] = (_with_present(spec, present), found or None)
     generation, unfit = _generation(feed, present, delivered_on)
     absent += [] if source.is_sparse and generation else unfit
+    if absent and (other := _other_encoding(source.headers, feed.format.encoding)):
+        raise Refused("wrong_encoding", f"the header is not {feed.format.encoding}", f"Set format.encoding to {other} in the feed, or have the file sent again.")
     if absent:
         raise Refused(
             "missing_column", f"the header lacks {'; '.join(absent)}",
@@ -42,6 +44,17 @@ def choose(feed: Feed, source: Source, delivered_on: date) -> tuple[dict, list[s
     used = {one for spec, found in chosen.values() for one in (*(found or ()), *(spec.headers if spec else ()))}
     new = [name for name in source.headers if name not in used and name not in feed.source_names]
     return chosen, [f"new columns, not loaded: {len(new)} ({', '.join(map(repr, new[:10]))})"] if new else []
+
+
+def _other_encoding(headers: list[str], encoding: str) -> str | None:
+    """The encoding the header seems to be in instead: signs that UTF-8 does not know, or two signs where UTF-8 has one letter."""
+    if any("\ufffd" in name for name in headers):
+        return "cp1252 (or latin-1, utf-16)"
+    try:
+        again = [name.encode(encoding).decode("utf-8") for name in headers]
+    except UnicodeError:
+        return None
+    return "utf-8" if again != headers else None
 
 
 def _with_present(spec: ColumnSpec, present: dict[str, str]) -> ColumnSpec:

@@ -82,4 +82,8 @@ def _head(file: Path) -> str:
 
 
 def _text(head: bytes) -> str:
-    return head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", errors="replace")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return head.decode("utf-16", errors="replace")
+    text = head.decode("utf-8", errors="replace")
+    # A last letter cut in two says nothing; anything else that UTF-8 does not know is the other encoding of spreadsheets.
+    return head.decode("cp1252", errors="replace") if "\ufffd" in text.rstrip("\ufffd") else text

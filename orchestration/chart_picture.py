@@ -26,17 +26,18 @@ h1{font-size:22px;margin:0}.sub{color:#6b7280;margin:2px 0 14px}.head{display:fl
 .value{font-size:34px;font-weight:600}.value small{font-size:16px;font-weight:400;color:#6b7280}.icon{display:flex;align-items:center;gap:8px}.words{max-width:640px}
 table{border-collapse:collapse;margin-top:10px;font-size:13px}td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #e5e7eb}
 th{font-weight:600;color:#374151}td:first-child,th:first-child,td.t{text-align:left}svg text{font:12px system-ui,sans-serif;fill:#4b5563}
-@media print{body{margin:0}}"""
+td:first-child{white-space:nowrap}.wide{overflow-x:auto}.chart svg{min-width:760px}
+@media print{body{margin:0}.chart svg{min-width:0}}"""
 
 
 def page(title: str, subtitle: str, unit: str, points: Sequence[dict[str, Any]], now: dict[str, Any], target: dict[str, Any] | None) -> str:
     """The page of one series. points: rows of kpi_trend in time order; now: its row of kpi_signal; target: of kpi_target_status."""
     return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title><style>{_STYLE}</style></head><body>
 <h1>{escape(title)}</h1><p class="sub">{escape(subtitle)}</p>
 <div class="head">{_value(now, unit)}{_icon(_VARIATION.get(now["variation"]))}{_icon(_ASSURANCE.get(now["assurance"]))}
 <div class="words">{escape(now["explanation"])}{_target_words(target, unit)}</div></div>
-{svg(title, unit, points)}
+<div class="wide chart">{svg(title, unit, points)}</div>
 {_notes(points)}
 {_table(points, unit)}
 </body></html>
@@ -194,8 +195,8 @@ def _table(points: Sequence[dict[str, Any]], unit: str) -> str:
         f'<tr><td>{_period(p)}</td><td>{_number(p["numerator"])}</td><td>{_number(p["denominator"])}</td><td>{_number(p["value"])}</td><td>{_number(p["centre"])}</td>'
         f'<td>{_number(p["lcl"])}</td><td>{_number(p["ucl"])}</td><td class="t">{escape((p["signal"] or "").replace("_", " ").replace("none", ""))}</td>'
         f'<td class="t">{escape((p["reason"] or "").lower().replace("_", " "))}</td></tr>' for p in points)
-    return (f'<p class="sub">{escape(" · ".join(facts))}</p><table><tr><th>period</th><th>numerator</th><th>denominator</th><th>{escape(unit)}</th><th>centre</th>'
-            f"<th>lower</th><th>upper</th><th>signal</th><th>note</th></tr>{rows}</table>")
+    return (f'<p class="sub">{escape(" · ".join(facts))}</p><div class="wide"><table><tr><th>period</th><th>numerator</th><th>denominator</th><th>{escape(unit)}</th><th>centre</th>'
+            f"<th>lower</th><th>upper</th><th>signal</th><th>note</th></tr>{rows}</table></div>")
 
 
 def _period(point: dict[str, Any]) -> str:

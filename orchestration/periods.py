@@ -39,6 +39,12 @@ def period_end(period: str, window: str) -> date:
     return month_end(year, month)
 
 
+def period_words(grain: str, start: date) -> str:
+    """The period as it is asked for: 2026-03, 2026-Q1; a rolling window is named by its last month."""
+    names = {"month": f"{start:%Y-%m}", "quarter": f"{start.year}-Q{(start.month + 2) // 3}"}
+    return names.get(grain) or f"12 months to {date.fromordinal(start.replace(year=start.year + 1).toordinal() - 1):%Y-%m}"
+
+
 def month_end(year: int, month: int) -> date:
     """Last day of a month."""
     following = date(year + month // 12, month % 12 + 1, 1)

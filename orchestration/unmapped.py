@@ -1,8 +1,8 @@
 """Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
-in a site's own reference files that nothing knows: the numbers they were meant for are not there.
+in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
-Does not belong here: finding them (marts.unmapped_codes, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
+Does not belong here: finding them (marts.unmapped_codes, marts.unmapped_words, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
 
 Read from the build file, where nothing is suppressed: who runs a warehouse may see it.
 """
@@ -18,7 +18,7 @@ from ingestion.home import Home
 
 Rows = Callable[..., list[tuple]]
 
-_SHOWN_CODES, _SHOWN_FAULTS = 3, 6
+_SHOWN_CODES, _SHOWN_WORDS, _SHOWN_FAULTS = 3, 6, 6
 _MOST = 0.5  # from this share on nearly everything a feed brings is lost, and the line says so first
 
 _QUERY = """
@@ -95,6 +95,23 @@ def unmapped_lines(found: list[UnmappedFeed]) -> Iterator[str]:
     yield f"{n_codes:,} code{'s' * (n_codes > 1)} (facility / unit) that no org_units row maps to a unit; they count under 'unassigned':"
     yield from (f"  {one.line()}" for one in found)
     yield "  way out: rows with these codes in the org_units file (a newer file replaces all rows of its SourceSystem); all of them: marts.unmapped_codes"
+
+
+def unmapped_word_lines(rows: Rows) -> Iterator[str]:
+    """Words of complaint systems that mean nothing in any scheme, by feed and kind of word; the first line is the headline."""
+    found = rows("marts", "unmapped_words", "select feed, dimension, count(*), sum(n_issues)::bigint, list(source_text || case when source_subtext = '' then '' "
+                                            "else ' / ' || source_subtext end order by n_issues desc, source_text, source_subtext) "
+                                            "from marts.unmapped_words group by 1, 2 order by 4 desc, 1, 2")
+    if not found:
+        return
+    n_words = sum(row[2] for row in found)
+    yield (f"{n_words:,} word{'s' * (n_words > 1)} of complaint systems that no map leads to a scheme; what they stand for is in no category, "
+           "and a severity among them makes no case severe:")
+    for feed, dimension, n, n_issues, words in found[:_SHOWN_FAULTS]:
+        more = ", ..." if n > _SHOWN_WORDS else ""
+        yield (f"  {feed}: {n:,} {dimension} word{'s' * (n > 1)} in {n_issues:,} {'subjects or cases' if n_issues != 1 else 'subject or case'}: "
+               f"{', '.join(words[:_SHOWN_WORDS])}{more}")
+    yield "  way out: a file complaint_words_YYYYMMDD.csv (docs/add_a_feed.md, step 5); all of them: marts.unmapped_words"
 
 
 def reference_fault_lines(rows: Rows) -> Iterator[str]:

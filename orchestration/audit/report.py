@@ -31,7 +31,7 @@ from orchestration.audit.evidence import Cut, cut_evidence, open_build
 from orchestration.audit.lineage import read_lineage
 from orchestration.audit.pages import write_page
 from orchestration.audit.verify import examine
-from orchestration.periods import period_end
+from orchestration.periods import period_end, period_words
 from orchestration.published import manifest, open_marts
 from orchestration.suppression import is_suppressed
 
@@ -121,10 +121,8 @@ def write(report: Report, folder: Path, home: Home) -> list[Path]:
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:
     """Place, period and interval of a value, each in one cell of the page; the CSV has their parts."""
     place = "/".join(str(row[name]) for name in ("facility_id", "unit_id", "service_line") if row[name] is not None)
-    start, grain = row["period_start_on"], row["period_grain"]
-    period = {"month": f"{start:%Y-%m}", "quarter": f"{start:%Y}-Q{(start.month + 2) // 3}"}.get(grain, f"12 months to {row['period_end_on']:%Y-%m}")
     interval = None if row["ci_low"] is None else f"{row['ci_low']:.4g} to {row['ci_high']:.4g}"
-    return {"place": place or "all", "period": period, "interval_95": interval}
+    return {"place": place or "all", "period": period_words(row["period_grain"], row["period_start_on"]), "interval_95": interval}
 
 
 def _asked(report: Report) -> tuple[Any, ...]:

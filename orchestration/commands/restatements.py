@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
@@ -18,8 +19,9 @@ import click
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from ingestion.sql import dicts
+from orchestration.periods import period_words
 
-_SHOWN = 40
+_SHOWN, _SHOWN_CAUSES = 40, 12
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -100,13 +102,17 @@ def _print(rows: list[dict[str, Any]], since: datetime | None) -> None:
         table = new_table(f"publication {number}, run {own[0]['run_id']}, {own[0]['restated_at']:%Y-%m-%d %H:%M} UTC: {len(own)} rows",
                           "KPI", "place", "period", "kind", "from", "to", "n", n_text=4)
         for row in own[:_SHOWN]:
-            table.add_row(row["kpi_id"], row["entity_code"], f"{row['period_grain'].replace('_', ' ')} {row['period_start_on']}", row["change_kind"],
+            table.add_row(row["kpi_id"], row["entity_code"], period_words(row["period_grain"], row["period_start_on"]), row["change_kind"],
                           _value(row, "before"), _value(row, "after"), f"{row['n_before']:,} → {_count(row['n_after'])}")
         console.print(table)
         if len(own) > _SHOWN:
-            console.print(f"... and {len(own) - _SHOWN} more: --json lists all")
-        for cause, detail in dict.fromkeys((row["cause"], row["cause_detail"]) for row in own[:_SHOWN]):
-            console.print(f"  why: {cause}: {detail}", markup=False)
+            console.print(f"... and {len(own) - _SHOWN} more: --kpi narrows, --json lists all")
+        # Of all rows, not of those shown: the cause of a row that is cut off may be another one.
+        causes = Counter((row["cause"], row["cause_detail"]) for row in own)
+        for (cause, detail), n in causes.most_common(_SHOWN_CAUSES):
+            console.print(f"  why, {n:,} row{'s' * (n > 1)}: {cause}: {detail}", markup=False)
+        if len(causes) > _SHOWN_CAUSES:
+            console.print(f"  ... and {len(causes) - _SHOWN_CAUSES} more causes: --json lists all")
         for note in dict.fromkeys(tuple(row[name] for name in ("what_happened", "how_found", "corrective_action", "facilities_affected")) for row in own):
             if note[0]:
                 console.print("  what happened: {}\n  how found: {}\n  corrective action: {}\n  facilities affected: {}".format(*note), markup=False)

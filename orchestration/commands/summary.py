@@ -12,7 +12,7 @@ from ingestion.catalogue import Delivery, row_facts
 from ingestion.feed import Feed
 from ingestion.home import Home
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
-from orchestration.unmapped import reading_build, reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines
+from orchestration.unmapped import reading_build, reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines, unmapped_word_lines
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -64,12 +64,14 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
 
 
 def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None:
-    """Codes without a unit, in red where hardly anything of a feed is mapped; names of reference files that nothing knows; surveys of two feeds."""
+    """Codes without a unit, in red where hardly anything of a feed is mapped; words without a meaning; names of reference files that nothing knows; surveys of two feeds."""
     with reading_build(home) as rows:
         found = unmapped_feeds(rows, feeds)
         for number, line in enumerate(unmapped_lines(found)):
             colour = "bold red" if any(one.is_lost for one in found) else "yellow"
             console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
+        for number, line in enumerate(unmapped_word_lines(rows)):
+            console.print(f"[yellow]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
         for number, line in enumerate(reference_fault_lines(rows)):
             console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
         for line in same_survey_lines(rows):

@@ -284,7 +284,10 @@ def test_restatements_are_listed_and_annotated_and_the_next_publication_carries_
     world.cases += [("late", 1, "F1/ICU", "2026-01"), ("late", 2, "F1/4W", "2026-01")]
     world.publish()
     told = pxw(world, monkeypatch).output
-    assert "publication 2, run run000000002" in told and "2,000 → 2,000" in told and "why: NEW_DELIVERY: delivery late (complaints)" in told, told
+    assert "publication 2, run run000000002" in told and "2,000 → 2,000" in told and ": NEW_DELIVERY: delivery late (complaints)" in told, told
+    assert " 2026-01 " in told and "why, " in told
+    monkeypatch.setattr("orchestration.commands.restatements._SHOWN", 0)
+    assert "NEW_DELIVERY: delivery late" in pxw(world, monkeypatch).output  # the causes of rows that are cut off are told as well
     (row,) = json.loads(pxw(world, monkeypatch, "--kpi", KPI, "--json").output)
     assert (row["kpi_key"], row["value_before"], row["value_after"], row["what_happened"]) == (JANUARY_F1, 1.0, 2.0, None)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ingestion.kinds import KINDS
+from orchestration.unmapped import reading_build, unmapped_word_lines
 from tests.complaints.agreement import gwet_ac1
 from tests.dbt.warehouse import Input, Warehouse, day, feed
 
@@ -396,6 +398,11 @@ def test_what_is_wrong_is_listed_with_its_row(build: Warehouse) -> None:
     assert [tuple(row.values()) for row in used] == [("Only on the case", 1, day("2026-04-01"), day("2026-04-01")), ("Strange word", 1, day("2026-03-02"), day("2026-03-02"))]
     assert ("severity", "Rather bad") in [tuple(row.values()) for row in words]
     assert ("category", "Odd") in [tuple(row.values()) for row in words]
+    with reading_build(SimpleNamespace(build_file=build.file)) as rows:
+        headline, *told, way_out = unmapped_word_lines(rows)
+    assert headline.startswith(f"{len(words)} words of complaint systems") and "docs/add_a_feed.md" in way_out
+    assert sum(int(line.split(": ")[1].split()[0]) for line in told) == len(words) and any(" severity word" in line for line in told)
+    assert "  split: 1 severity word in 1 subject or case: Only on the case" in told
     severity = build.row("select severity_level from core.fct_complaint where case_id = 'plain_severity'")
     assert severity == {"severity_level": 3}  # casing, blanks and dashes do not count
 

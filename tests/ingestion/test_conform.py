@@ -83,6 +83,17 @@ def test_missing_column_is_refused_with_a_way_out(conformed):
     assert not done.out.exists()
 
 
+@pytest.mark.parametrize(("said", "written", "told"), [("utf-8", "cp1252", "cp1252"), ("cp1252", "utf-8", "utf-8")])
+def test_a_header_in_another_encoding_is_called_so_and_not_a_renamed_column(conformed, said, written, told):
+    columns = {"case_id": {"from": "N° dossier", "required": True}, "received_at": {"from": "Reçue le", "type": "timestamp", "formats": ["%d.%m.%Y"], "required": True}}
+    feed = complaint_feed(columns=columns, format={"type": "delimited", "delimiter": ";", "encoding": said})
+    done = conformed("N° dossier;Reçue le\n1;01.04.2026\n".encode(written), feed)
+    assert done.report.refused["rule"] == "wrong_encoding" and told in done.report.refused["way_out"]
+    assert conformed("N° dossier;Reçue le\n1;01.04.2026\n".encode(said), feed).report.n_accepted == 1
+    renamed = conformed("N° dossier;Reçu\n1;01.04.2026\n".encode(said), feed)
+    assert renamed.report.refused["rule"] == "missing_column"
+
+
 def test_codes_numbers_and_reasons(conformed):
     feed = complaint_feed(columns={
         "case_id": {"from": "Case", "required": True},

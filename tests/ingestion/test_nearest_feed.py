@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.feed import load_feeds
+from ingestion.feed import Feed, load_feeds
 from ingestion.nearest_feed import nearest_feeds
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -24,6 +24,15 @@ def test_the_fixture_of_a_feed_is_nearest_to_it_under_another_name(name: str, tm
     near = nearest_feeds(stranger, FEEDS.values())
     assert name in [one.feed.feed for one in near] and len(near) <= 3
     assert all(0 < one.n_found <= one.n_declared for one in near)
+
+
+def test_headers_with_accents_are_known_in_the_encoding_of_spreadsheets(tmp_path: Path) -> None:
+    columns = {"case_id": {"from": "N° dossier", "required": True}, "received_at": {"from": "Reçue le", "type": "timestamp", "formats": ["%d.%m.%Y"], "required": True},
+               "facility_code": {"from": "Établissement"}, "severity_text": {"from": "Gravité"}}
+    feed = Feed.model_validate({"feed": "plaintes", "label": "P", "kind": "complaint", "files": "*.csv", "time_zone": "Europe/Paris", "business_key": ["case_id"],
+                                "format": {"type": "delimited", "delimiter": ";", "encoding": "cp1252"}, "columns": columns})
+    (tmp_path / "x.csv").write_bytes("N° dossier;Reçue le;Établissement;Gravité\n".encode("cp1252"))
+    assert [(one.n_found, one.n_declared) for one in nearest_feeds(tmp_path / "x.csv", [feed])] == [(4, 4)]
 
 
 def test_prose_and_rubbish_are_near_to_nothing(tmp_path: Path) -> None:
