@@ -41,7 +41,7 @@ class Effect:
     last_on: date | None = None
     facilities: list[str] = field(default_factory=list)
     earlier: dict[str, int] = field(default_factory=dict)
-    is_mapping_known: bool = False
+    is_mapping_known: bool = True  # also of rows that name no place: nothing of theirs could be mapped
     n_unmapped_rows: int = 0
     n_without_facility: int = 0
     unmapped: list[tuple[str, str, int]] = field(default_factory=list)  # facility code, unit code, rows

@@ -105,6 +105,9 @@ def test_check_warns_of_codes_nobody_mapped(sample_run: SampleRun, tmp_path):
     assert "UNMAPPED" in text and "without a facility" in text and "Nowhere Hospital /" in text and "SourceSystem rl6_feedback or *" in text
     alone = told(tmp_path / "new", "check", str(strange), code=None)
     assert "holds no deliveries" in alone and "has no org_units file yet" in alone
+    words = tmp_path / "complaint_words_20270101.csv"
+    words.write_text("Feed,Dimension,Word,Scheme,SchemeVersion,Category,Level\nrl6_feedback,severity,Grave,generic5,1,,5\n")
+    assert "UNMAPPED" not in told(sample_run.home, "check", str(words))  # its rows name no place
 
 
 def test_release_says_what_changes_before_and_when_it_is_done(sample_run: SampleRun, tmp_path):
