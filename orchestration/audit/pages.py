@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.home import replacing
-from orchestration.audit.words import place_words, reason_words, rule_words, study_words
+from orchestration.audit.words import place_words, reason_words, restated_words, rule_words, study_words
 
 if TYPE_CHECKING:
     import jinja2
@@ -56,7 +56,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": number, "count": lambda value: f"{value:,}", "exact": lambda value: f"{value:.10g}", "day": _day, "month": lambda day: f"{day:%Y-%m}",
-        "words": lambda text: str(text).replace("_", " "), "rule": rule_words, "reason": reason_words,
+        "words": lambda text: str(text).replace("_", " "), "rule": rule_words, "reason": reason_words, "restated": restated_words,
     }
     return environment
 

@@ -51,6 +51,7 @@ class Trace:
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     n_rows: int = 0
+    restated: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_equal(self) -> bool:
@@ -99,7 +100,17 @@ def trace_row(home: Home, row: dict[str, Any], n_shown: int | None) -> Trace:
         names = _file_names(home)
         trace.deliveries = _deliveries(con, names)
         trace.rows = _rows(con, names, n_shown)
+    trace.restated = restatements_of(home, row["kpi_key"])
     return trace
+
+
+def restatements_of(home: Home, kpi_key: str) -> list[dict[str, Any]]:
+    """What publications changed in a row that had been published before, newest first; as published, so suppressed numbers stay so."""
+    with open_marts(home) as con:
+        if not con.execute("select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'restatement'").fetchone()[0]:
+            return []
+        return dicts(con, "select publication_number, restated_at, change_kind, value_before, value_after, n_before, n_after, reason_before, reason_after, cause, cause_detail "
+                          f"from marts.restatement where kpi_key = {literal(kpi_key)} and change_kind <> 'completed' order by publication_number desc")
 
 
 def _compare(con: DuckDBPyConnection, home: Home, trace: Trace, parts: list[Component]) -> None:

@@ -103,3 +103,11 @@ def place_words(row: dict[str, Any]) -> str:
     if row["level"] == "enterprise":
         return "all facilities"
     return " ".join(str(row[name]) for name in ("facility_id", "unit_id") if row[name]) or str(row["service_line"])
+
+
+def restated_words(one: dict[str, Any]) -> str:
+    """What a publication changed in the row, when and why; of a row of marts.restatement."""
+    sides = [("none" if one[f"value_{when}"] is None else f"{one[f'value_{when}']:.6g}") + (f" ({one[f'reason_{when}']})" if one[f"reason_{when}"] else "")
+             + f", n {one[f'n_{when}']:,}" * (one[f"n_{when}"] is not None) for when in ("before", "after")]
+    return (f"{one['change_kind']} on {one['restated_at']:%Y-%m-%d %H:%M} UTC by publication {one['publication_number']}: from {sides[0]} to {sides[1]}; "
+            f"{one['cause']}: {one['cause_detail']}")

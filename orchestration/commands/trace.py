@@ -86,7 +86,7 @@ def _write_csv(traced: Trace, raw: bool) -> None:
 
 def _print(traced: Trace) -> None:
     from orchestration.audit.pages import number
-    from orchestration.audit.words import place_words, reason_words, rule_words
+    from orchestration.audit.words import place_words, reason_words, restated_words, rule_words
     from orchestration.commands.console import console as new_console
     from orchestration.commands.console import table as new_table
 
@@ -102,6 +102,8 @@ def _print(traced: Trace) -> None:
     told = traced.publication
     as_of = f", as of {told['as_of']}" if told["as_of"] else ""
     console.print(f"run          {row['run_id']}, code {told['code_version']}, published {told['published_at']}{as_of}")
+    for one in traced.restated:
+        console.print(f"before       {restated_words(one)}", markup=False)
     for warning in traced.warnings:
         console.print(f"[yellow]note[/]         {warning}")
     if traced.study:

@@ -14,6 +14,8 @@ from ingestion.kinds import KINDS
 from ingestion.ledger import Ledger
 from orchestration.audit import bearing, kept
 from orchestration.audit.history import history_folder, publications
+from orchestration.audit.trace import restatements_of
+from orchestration.audit.words import restated_words
 from orchestration.cli import main
 from orchestration.settings import Settings, SmallCells
 from tests.audit.small import KPI, World, first_world
@@ -288,6 +290,8 @@ def test_restatements_are_listed_and_annotated_and_the_next_publication_carries_
     assert " 2026-01 " in told and "why, " in told
     monkeypatch.setattr("orchestration.commands.restatements._SHOWN", 0)
     assert "NEW_DELIVERY: delivery late" in pxw(world, monkeypatch).output  # the causes of rows that are cut off are told as well
+    (one,) = restatements_of(world.home, JANUARY_F1)  # what `pxw trace` tells of the value before
+    assert restated_words(one).split(" by ")[1] == "publication 2: from 1, n 2,000 to 2, n 2,000; NEW_DELIVERY: delivery late (complaints)"
     (row,) = json.loads(pxw(world, monkeypatch, "--kpi", KPI, "--json").output)
     assert (row["kpi_key"], row["value_before"], row["value_after"], row["what_happened"]) == (JANUARY_F1, 1.0, 2.0, None)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
