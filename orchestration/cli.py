@@ -88,7 +88,7 @@ def sample(directory: Path, scale: str, seed: int) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--feed", "feed_name", help="Feed to check against; by default the one the file's name belongs to.")
 def check(file: Path, feed_name: str | None) -> None:
-    """Say what would be accepted, quarantined or held of FILE. Changes nothing."""
+    """Say what would be accepted, quarantined or held of FILE, or whether a definition (.yml) is whole. Changes nothing."""
     from orchestration.commands import check as command
 
     sys.exit(command.check(Home.from_env(), file, feed_name))

@@ -32,6 +32,10 @@ _SHOWN_FAULTS, _SHOWN_ROWS = 20, 5
 
 def check(home: Home, file: Path, feed_name: str | None) -> int:
     """0 when the file would be loaded (rows may be quarantined), 1 when it would be held or refused, 2 when it has no feed."""
+    if file.suffix in (".yml", ".yaml") and not feed_name:
+        from orchestration.commands.check_definition import check_definition
+
+        return check_definition(file)
     feeds = load_feeds()
     feed = _choose(feeds, file, feed_name)
     known = read_catalogue(home, feeds) if home.ledger.is_dir() else []

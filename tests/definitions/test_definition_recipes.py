@@ -11,7 +11,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from orchestration.cli import main
 from orchestration.definitions_data import DefinitionError, load
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -87,3 +89,30 @@ def test_shipped_definitions_are_written_as_the_recipes_say(project: Path) -> No
         for path in sorted((project / folder).glob("*.yml")):
             keys = re.findall(r"^(\w+):", path.read_text(), re.MULTILINE)
             assert [key for key in keys if key not in text] == [], path.name
+
+
+def test_a_definition_is_checked_without_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command both recipes name, on files in a folder of one's own."""
+    for recipe in ("add_a_measure.md", "add_a_kpi.md"):
+        for name, text in FILE.findall((DOCS / recipe).read_text()):
+            (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "own" / name).write_text(text)
+        assert f"\n    pxw check dbt_project/{FILE.findall((DOCS / recipe).read_text())[0][0]}\n" in (DOCS / recipe).read_text()
+    monkeypatch.setenv("PXW_DEFINITIONS", str(tmp_path / "own"))
+    monkeypatch.setenv("PXW_FEEDS", str(tmp_path))
+
+    def told(name: str, code: int) -> str:
+        done = CliRunner().invoke(main, ["check", str(tmp_path / name)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    listening = tmp_path / "own" / "measures" / "hcahps_nurse_listening.yml"
+    assert "measures hcahps_nurse_listening_linear_mean, hcahps_nurse_listening_top_box\n" in told("own/measures/hcahps_nurse_listening.yml", 0)
+    assert "no KPI asks for it: hcahps_net_recommend" in told("own/measures/hcahps_net_recommend.yml", 0)
+    assert "KPIs doctor_goal_linear_mean, doctor_goal_top_box\n" in told("own/kpis/doctor_goal.yml", 0)
+    listening.write_text(listening.read_text().replace("top_box: 50", "top_box: 40"))
+    assert f"{listening}:12: example.values.top_box: expected 40.0000" in told("own/kpis/doctor_goal.yml", 1)
+    (tmp_path / "ward.yml").write_text("feed: ward\ncolums: {}\n")
+    assert "ward.yml:2: colums: unknown key" in told("ward.yml", 1)
+    shutil.copy(listening, tmp_path / "own" / "lost.yml")
+    assert "is in no folder that definitions are read from" in told("own/lost.yml", 2)
