@@ -78,6 +78,9 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
         steps = Steps(progress, len(new))
         for start in range(0, len(new), _AT_ONCE):
             _land_some(home, ledger, report, known, new[start:start + _AT_ONCE], steps)
+    if again := report.repeats:
+        others = f" and {len(again) - 1:,} more files" if len(again) > 1 else ""
+        progress(f"{again[0]['file_name']}{others}: bytes that are here already (delivery {again[0]['delivery_id']}); they count once")
     return report
 
 

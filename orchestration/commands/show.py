@@ -88,7 +88,7 @@ def _print(kpi: KpiName, level: str, rows: list[dict[str, Any]]) -> None:
 def _place(row: dict[str, Any], place: str) -> str:
     name = row.get(place.replace("_id", "_name")) if place.endswith("_id") else None
     identity = str(row[place] or "")
-    return identity if not name or name == identity else f"{identity} {name}"
+    return identity if not name or name.casefold() == identity.casefold() else f"{identity} {name}"
 
 
 def _number(value: float | None, digits: int) -> str:

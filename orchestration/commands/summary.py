@@ -93,7 +93,8 @@ def _print_headlines(con: DuckDBPyConnection, console: Console) -> None:
     facilities = list(dict.fromkeys((row[0], row[1]) for row in rows))
     cells = {(row[0], row[2]): _cell(*row[3:]) for row in rows}
     for facility_id, name in facilities[:_SHOWN_FACILITIES]:
-        table.add_row(f"{facility_id} {name or ''}".strip(), *(cells.get((facility_id, kpi), "") for kpi in _HEADLINES))
+        place = facility_id if not name or name.casefold() == facility_id.casefold() else f"{facility_id} {name}"
+        table.add_row(place, *(cells.get((facility_id, kpi), "") for kpi in _HEADLINES))
     console.print(table)
     if any("*" in cell for cell in cells.values()):
         console.print("* not publishable, mostly too few answers; the reason stands in kpi_value.reason")

@@ -62,8 +62,10 @@ def test_same_bytes_under_two_names_are_one_delivery_with_the_earlier_order(home
     (inbox / "log_20260501.csv").write_bytes(b"Case\n1\n")
     land(home, [str(inbox)], FEEDS)
     (inbox / "log_20260401.csv").write_bytes(b"Case\n1\n")
-    report = land(home, [str(inbox)], FEEDS)
+    told: list[str] = []
+    report = land(home, [str(inbox)], FEEDS, told.append)
     assert (len(report.new), len(report.repeats)) == (0, 1)
+    assert told == [f"log_20260401.csv: bytes that are here already (delivery {report.repeats[0]['delivery_id']}); they count once"]
     catalogue = read_catalogue(home, FEEDS)
     assert [d.delivered_at.date() for d in catalogue] == [date(2026, 4, 1)]
 
