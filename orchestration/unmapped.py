@@ -1,5 +1,6 @@
 """Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
-in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints.
+in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints,
+and deliveries whose feed nobody defines.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
 Does not belong here: finding them (marts.unmapped_codes, marts.unmapped_words, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
@@ -10,11 +11,14 @@ Read from the build file, where nothing is suppressed: who runs a warehouse may 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ingestion.feed import Feed
 from ingestion.home import Home
+from ingestion.ledger import Ledger
+from ingestion.strict_yaml import own_folders
 
 Rows = Callable[..., list[tuple]]
 
@@ -112,6 +116,19 @@ def unmapped_word_lines(rows: Rows) -> Iterator[str]:
         yield (f"  {feed}: {n:,} {dimension} word{'s' * (n > 1)} in {n_issues:,} {'subjects or cases' if n_issues != 1 else 'subject or case'}: "
                f"{', '.join(words[:_SHOWN_WORDS])}{more}")
     yield "  way out: a file complaint_words_YYYYMMDD.csv (docs/add_a_feed.md, step 5); all of them: marts.unmapped_words"
+
+
+def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:
+    """Deliveries of feeds that are not defined any more: nothing of them is in the marts, mostly because PXW_FEEDS is not set this time."""
+    counts = Counter(entry["feed"] for entry in Ledger(home.ledger).entries("delivery") if entry["feed"] not in feeds)
+    if not counts:
+        return
+    folders = ", ".join(map(str, own_folders("PXW_FEEDS")))
+    told = f"PXW_FEEDS names {folders}" if folders else "PXW_FEEDS is not set"
+    things, names = "deliveries" if counts.total() > 1 else "delivery", "these names" if len(counts) > 1 else "this name"
+    yield (f"{counts.total():,} {things}, because no feed of {names} is defined: {', '.join(f'{name} ({n:,})' for name, n in sorted(counts.items()))}; "
+           "none of their rows is in the marts, and what was published of them is withdrawn")
+    yield f"  way out: their YAML files where feeds are read from, the project or a folder of your own ({told}), and another run"
 
 
 def reference_fault_lines(rows: Rows) -> Iterator[str]:

@@ -1,13 +1,20 @@
-"""A spreadsheet whose totals are not the sum of their parts: the run says so, with both numbers, and loads the parts."""
+"""What a run and the status say about deliveries that are not as they were: totals that do not fit, feeds that are gone.
+
+Belongs here: lines for a person, from real landing and conforming.
+Does not belong here: codes without a unit (tests/run/test_commands.py).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.ledger import Ledger
-from orchestration.pipeline import bring_in
+from orchestration.pipeline import bring_in, land
+from orchestration.unmapped import left_out_lines
 from tests.ingestion.workbooks import workbook
 
 ROWS = [["Hospital", "Unit", "Patient class", "Jan-26"], ["Harbor", "4 West", "Inpatient", 10], ["Harbor", "ED", "Emergency", 20]]
@@ -23,3 +30,21 @@ def test_a_total_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert [line for line in lines if line.endswith(f"2 rows accepted, 0 quarantined; {warned}")]
     [entry] = Ledger(home.ledger).entries("conform")
     assert entry["notes"] == [warned, "1 total rows were checked and left out"]
+
+
+def test_deliveries_whose_feed_is_not_defined_any_more_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when PXW_FEEDS was set for one run and forgotten for the next: a whole hospital would leave the marts."""
+    inbox, own = tmp_path / "inbox", tmp_path / "own"
+    for folder in (inbox, own):
+        folder.mkdir()
+    (own / "ward_log.yml").write_text("feed: ward_log\nlabel: Ward log\nkind: complaint\nfiles: 'ward_*.csv'\nformat: {type: delimited}\ntime_zone: UTC\n"
+                                      "business_key: [case_id]\ncolumns:\n  case_id: {from: Ref, required: true}\n"
+                                      "  received_at: {from: Opened, type: timestamp, formats: ['%Y-%m-%d'], required: true}\n")
+    (inbox / "ward_1.csv").write_text("Ref,Opened\n1,2026-03-01\n")
+    home = Home(tmp_path / "home")
+    monkeypatch.setenv("PXW_FEEDS", str(own))
+    land(home, [str(inbox)], load_feeds())
+    assert list(left_out_lines(home, load_feeds())) == []
+    monkeypatch.delenv("PXW_FEEDS")
+    headline, way_out = left_out_lines(home, load_feeds())
+    assert headline.startswith("1 delivery, because no feed of this name is defined: ward_log (1);") and "PXW_FEEDS is not set" in way_out
