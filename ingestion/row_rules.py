@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 REASONS = {
     "missing_value": "a required value is blank",
     "bad_integer": "the text is not a whole number",
-    "bad_number": "the text is not a number",
+    "bad_number": "the text is not a number (where numbers have a decimal comma: `decimal: \",\"` in the feed)",
     "bad_boolean": "the text is neither yes nor no",
     "bad_date": "the text is not a date in the feed's formats",
     "bad_timestamp": "the text is not a moment in the feed's formats",
