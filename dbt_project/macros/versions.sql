@@ -72,6 +72,17 @@ from (
 where (r.one.delivery_id, r.one.row_number) <> (r.kept.delivery_id, r.kept.row_number)
 {%- endmacro %}
 
+{# Selects one under the other, eight by eight: the time DuckDB 2.0 plans a union grows with the square of its parts
+   (59 parts 1.5 s, in eights 0.7). #}
+{% macro union_of_many(parts) -%}
+{%- for some in parts | batch(8) %}
+select * from (
+{{ some | join('\nunion all\n') }}
+) as part_{{ loop.index }}
+{{ 'union all' if not loop.last }}
+{%- endfor %}
+{%- endmacro %}
+
 {% macro prefixed(alias, columns) -%}
 {%- for column in columns %}{{ alias }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}

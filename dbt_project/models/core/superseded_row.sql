@@ -2,21 +2,15 @@
 -- the first. What core leaves out, and what a trace shows.
 -- A key that occurs once needs no ranking, so keys that occur twice are found first by a narrow aggregate over
 -- hashes; only their rows are ranked. Equal hashes of different keys do no harm: ranking uses the keys.
-with replaced as (
 {%- set parts = [] %}
 {%- for name, feed in feeds().items() %}
-    {%- for columns in feed.scopes %}
-    {%- do parts.append(1) %}
-    {{ 'union all' if parts | length > 1 }}
-    {{ rows_of_replaced_scopes(name, columns) }}
-    {%- endfor %}
-    {%- if feed.business_key %}
-    {%- do parts.append(1) %}
-    {{ 'union all' if parts | length > 1 }}
-    {{ rows_of_older_versions(name, feed.business_key) }}
-    {%- endif %}
+    {%- for columns in feed.scopes %}{% do parts.append(rows_of_replaced_scopes(name, columns)) %}{% endfor %}
+    {%- if feed.business_key %}{% do parts.append(rows_of_older_versions(name, feed.business_key)) %}{% endif %}
 {%- endfor %}
-{%- if not parts %}
+with replaced as (
+{%- if parts %}
+    {{ union_of_many(parts) }}
+{%- else %}
     select cast(null as varchar) as feed, cast(null as varchar) as delivery_id, cast(null as bigint) as row_number,
         cast(null as varchar) as rule, cast(null as varchar) as superseded_by_delivery_id,
         cast(null as bigint) as superseded_by_row_number

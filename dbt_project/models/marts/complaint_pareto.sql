@@ -26,13 +26,30 @@ without_category as (
     where c.is_valid_case and k.case_id is null
 ),
 
-counted as (
+per_month as (
     select unit_key, month_start_on, basis, scheme_id, scheme_version, category_code, count(*) as n_cases
     from (select * from case_category union all select * from without_category) group by all
 ),
 
+-- Numbers stand for the long keys while windows are summed and ranked; they follow the order of the codes.
+category as (
+    select
+        *,
+        (row_number() over (order by basis, scheme_id, scheme_version, category_code))::integer as category_number,
+        (dense_rank() over (order by basis, scheme_id, scheme_version))::integer as scheme_number
+    from (select distinct basis, scheme_id, scheme_version, category_code from per_month)
+),
+
+counted as (
+    select m.unit_key, m.month_start_on, k.scheme_number, k.category_number, m.n_cases
+    from per_month as m
+    inner join category as k
+        on k.basis = m.basis and k.scheme_id is not distinct from m.scheme_id
+        and k.scheme_version is not distinct from m.scheme_version and k.category_code is not distinct from m.category_code
+),
+
 total as (
-    {{ sums_per_window('counted', ['basis', 'scheme_id', 'scheme_version', 'category_code'], ['n_cases']) }}
+    {{ sums_per_window('counted', ['scheme_number', 'category_number'], ['n_cases']) }}
 ),
 
 valid as (
@@ -57,25 +74,31 @@ labelled as (
     from label group by all
 ),
 
+named as (
+    select
+        k.*,
+        case k.category_code when 'unmapped' then 'Not mapped to the scheme' else coalesce(l.category_label, k.category_code) end as category_label
+    from category as k
+    left join labelled as l
+        on l.scheme_id = k.scheme_id and l.category_code = k.category_code and coalesce(l.scheme_version, '1') = k.scheme_version
+),
+
 compared as (
     select
         t.*,
-        a.n_valid as n_all_cases,
-        case t.category_code when 'unmapped' then 'Not mapped to the scheme' else coalesce(l.category_label, t.category_code) end as category_label,
         (rank() over (so_far order by t.n_cases desc))::integer as category_rank,
-        sum(t.n_cases) over (so_far order by t.n_cases desc, t.category_code) as n_so_far,
+        sum(t.n_cases) over (so_far order by t.n_cases desc, t.category_number) as n_so_far,
         sum(t.n_cases) over so_far as n_together
     from total as t
-    inner join all_cases as a using (window_number)
-    left join labelled as l
-        on l.scheme_id = t.scheme_id and l.category_code = t.category_code and coalesce(l.scheme_version, '1') = t.scheme_version
-    window so_far as (partition by t.window_number, t.basis, t.scheme_id, t.scheme_version)
+    window so_far as (partition by t.window_number, t.scheme_number)
 )
 
 select
     {{ entity_period_columns('p') }},
-    t.basis, t.scheme_id, t.scheme_version, t.category_code, t.category_label, t.category_rank, t.n_cases, t.n_all_cases,
-    {{ percent('t.n_cases', 't.n_all_cases') }} as cases_pct,
+    k.basis, k.scheme_id, k.scheme_version, k.category_code, k.category_label, t.category_rank, t.n_cases, a.n_valid as n_all_cases,
+    {{ percent('t.n_cases', 'a.n_valid') }} as cases_pct,
     {{ percent('t.n_so_far', 't.n_together') }} as cumulative_pct
 from compared as t
+inner join all_cases as a using (window_number)
+inner join named as k using (category_number)
 inner join {{ entity_periods('total') }} as p using (window_number)
