@@ -71,7 +71,7 @@ def lines(found: Effect, feed: Feed, names: dict[str, str]) -> Iterator[str]:
     """The effect for a person; `names` gives the file name of a delivery."""
     span = f", dated {found.first_on} to {found.last_on}" if found.first_on else ""
     where = f"; facilities {_listed(found.facilities)}" if found.facilities else ""
-    yield f"{found.n_rows:,} good rows{span}{where}"
+    yield f"{found.n_rows:,} good row{'s' * (found.n_rows != 1)}{span}{where}"
     if found.earlier or found.n_outdated:
         what = "a re-delivery: every row is known" if not found.n_new else f"partly known: {found.n_new:,} rows are new"
         key = f" (same {', '.join(feed.business_key)})" if feed.business_key else ""

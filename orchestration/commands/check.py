@@ -106,7 +106,7 @@ def _print_rows(feed: Feed, report: ConformReport, out: Path) -> None:
     """How many rows, and the faults: one line per rule and column, with how many rows and where the first ones are."""
     import duckdb
 
-    click.echo(f"feed {feed.feed}: {report.n_rows:,} rows delivered = {report.n_accepted:,} good + {report.n_quarantined:,} quarantined")
+    click.echo(f"feed {feed.feed}: {report.n_rows:,} row{'s' * (report.n_rows != 1)} delivered = {report.n_accepted:,} good + {report.n_quarantined:,} quarantined")
     for note in report.notes:
         click.echo(f"  {note}" if note.startswith(WARNING) else f"  note: {note}")
     with duckdb.connect() as con:

@@ -32,7 +32,7 @@ def kpis(home: Home, word: str, as_json: bool) -> int:
 def _print(listed: list) -> None:
     from orchestration.commands.console import console, table
 
-    shown = table(f"{len(listed)} KPIs", "KPI", "label", "unit", "better", "levels", "windows", n_text=6)
+    shown = table(f"{len(listed)} KPI{'s' * (len(listed) != 1)}", "KPI", "label", "unit", "better", "levels", "windows", n_text=6)
     for one in listed:
         levels = "all levels" if len(one.levels) == len(LEVELS) else ", ".join(one.levels)
         shown.add_row(one.kpi_id, one.label, one.unit_text, one.direction_text.removesuffix(" is better"), levels, ", ".join(one.windows).replace("rolling_12_months", "12 months"))

@@ -99,7 +99,7 @@ def _print(rows: list[dict[str, Any]], since: datetime | None) -> None:
         return
     for number in dict.fromkeys(row["publication_number"] for row in rows):
         own = [row for row in rows if row["publication_number"] == number]
-        table = new_table(f"publication {number}, run {own[0]['run_id']}, {own[0]['restated_at']:%Y-%m-%d %H:%M} UTC: {len(own)} rows",
+        table = new_table(f"publication {number}, run {own[0]['run_id']}, {own[0]['restated_at']:%Y-%m-%d %H:%M} UTC: {len(own):,} row{'s' * (len(own) != 1)}",
                           "KPI", "place", "period", "kind", "from", "to", "n", n_text=4)
         for row in own[:_SHOWN]:
             table.add_row(row["kpi_id"], row["entity_code"], period_words(row["period_grain"], row["period_start_on"]), row["change_kind"],

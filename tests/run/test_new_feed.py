@@ -131,7 +131,7 @@ def test_the_mapping_of_the_recipe_is_a_good_org_units_file(new_feed: NewFeed, t
     file = tmp_path / "org_units_20260902.csv"
     file.write_text(example("csv"))
     text = new_feed.pxw("check", str(file)).stdout
-    assert "1 rows delivered = 1 good + 0 quarantined" in text and "would be accepted" in text
+    assert "1 row delivered = 1 good + 0 quarantined" in text and "would be accepted" in text
     assert "UNMAPPED" in new_feed.checked and "UNMAPPED" in new_feed.output and "ward_log: HARDLY ANYTHING" in new_feed.output
 
 
