@@ -15,18 +15,23 @@ Lines are looked at one by one: several lines taken together as equations are no
 
 `meta.small_cells` of a mart is `none`, or a list of:
   counts:      SQL expressions; the first is the number shown, each of them is protected
+  each:        true where each of the counts adds up along the lines, not the first alone: a row of counts hidden together
   cell:        SQL text that names the cell; equal names in other marts are the same cell (default: the row). Needed
                with lines: between equal counts the name decides, and the place of a row may differ between builds
   scope:       SQL text; lines stay inside it
   lines:       [{part: SQL text, total: SQL text}]: the line a row is a part of, or the total of; `parts` instead of `part`
                for a list of lines; without `total` the total is taken to be shown elsewhere; `chain: true` is an equation
-               of differences of four cells, where the sum of the suppressed ones says nothing
+               of differences of four cells, where the sum of the suppressed ones says nothing (`sparse`: cells of nought
+               may be absent); `across: NAME`: cells of other entries of the mart stand in
+               the line, and scope is not looked at
   kpi_row:     SQL text, a kpi_key: hidden when that row of kpi_value is (instead of counts)
   kpi_series:  SQL text, kpi:window:level:entity: hidden when any row of kpi_value of that series is (instead of counts)
   together:    SQL text; rows with the same text are hidden together (a chart whose limits rest on all its points)
   hides:       columns that become null;  reason, publishable, flag: columns that say so; an entry that names none of the
-               three hides a number beside the value, and the row counts as shown
+               three hides a number beside the value, and the row counts as shown. Without counts an entry hides with the
+               cell it names, which another entry or mart counts
   drops:       true where the row itself says too much: it is left out instead of emptied
+Lines that marts share have names (small_cell_lines.py).
 A mart that says nothing is left out of a publication with suppression.
 """
 
@@ -40,12 +45,14 @@ from typing import TYPE_CHECKING, Any
 from ingestion.home import Home
 from ingestion.sql import identifier, literal
 from orchestration.settings import load_settings
+from orchestration.small_cell_lines import written_out
 from orchestration.suppression import COMPLEMENTARY, PRIMARY, Suppression
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _KPI = "kpi_value"
+_SAYS = {"reason", "publishable", "flag"}
 
 
 def suppression_of(con: DuckDBPyConnection, home: Home, marts: Sequence[str]) -> Suppression:
@@ -88,8 +95,8 @@ def suppress(con: DuckDBPyConnection, marts: Sequence[str], declarations: Mappin
     """Find the suppressed cells of `marts` (database `build` is attached) and the selects that leave them out."""
     told = Suppression(f"no count from 1 to {smallest_shown - 1} is shown, nor a number that gives one back", smallest_shown)
     told.left_out = sorted(mart for mart in marts if mart not in declarations)
-    parts = [_Part(mart, number, one) for mart in marts for number, one in enumerate(declarations.get(mart, ()))]
-    con.execute("create temp table cell (cell ubigint, n double, is_primary boolean)")
+    parts = [_Part(mart, number, one) for mart in marts for number, one in enumerate(written_out(declarations.get(mart, ())))]
+    con.execute("create temp table cell (cell ubigint, n double, counts double[], is_primary boolean)")
     con.execute("create temp table member (line ubigint, cell ubigint, is_total boolean, is_chain boolean)")
     for part in parts:
         part.collect(con, smallest_shown)
@@ -130,20 +137,20 @@ class _Part:
             raise ValueError(f"small_cells of {self.mart}: lines need a 'cell' that names a row by its content")
         counts = ", ".join(f"({one})::double" for one in self.spec["counts"])
         con.execute(f"""
-            insert into cell select cell, max(counts[1]), bool_or(len(list_filter(counts, lambda c: c > 0 and c < {smallest_shown})) > 0)
+            insert into cell select cell, max(counts[1]), {'any_value(counts)' if self.spec.get('each') else 'null'}, bool_or(len(list_filter(counts, lambda c: c > 0 and c < {smallest_shown})) > 0)
             from (select {self.cell} as cell, [{counts}] as counts from {self.table}) where counts[1] is not null group by cell""").fetchall()
         for number, line in enumerate(self.spec.get("lines", ())):
             con.execute(self._members(number, line)).fetchall()
 
     def _members(self, number: int, line: Mapping[str, Any]) -> str:
         """Lines that have their total, or whose total stands elsewhere; of a chain, those with all four members."""
-        scope = f"{literal(f'{self.mart}:{self.number}:{number}:')} || {self.spec.get('scope', literal(''))}"
-        parts = line["parts"] if "parts" in line else f"[{line['part']}]"
-        roles = [(parts, False)] + ([(f"[{line['total']}]", True)] if "total" in line else [])
+        name = line.get("across", f"{self.number}:{number}")
+        scope = f"{literal(f'{self.mart}:{name}:')} || {literal('') if 'across' in line else self.spec.get('scope', literal(''))}"
+        roles = [(names, role == "total") for role in ("parts", "part", "total") if role in line for names in [line[role] if role == "parts" else f"[{line[role]}]"]]
         rows = " union all ".join(
             f"select cell, unnest({names}) as name, {is_total} as is_total, {scope} as scope from placed" for names, is_total in roles)
-        whole = "qualify bool_or(is_total) over (partition by line)" if "total" in line else ""
-        whole = "qualify count(*) over (partition by line) = 4" if line.get("chain") else whole
+        whole = "qualify bool_or(is_total) over (partition by line)" if "total" in line and "across" not in line else ""
+        whole = "qualify count(*) over (partition by line) = 4" if line.get("chain") is True else whole
         return f"""
             insert into member
             with placed as (select *, {self.cell} as cell from {self.table} where ({self.spec['counts'][0]}) is not null)
@@ -166,29 +173,31 @@ class _Part:
 
 def _settle(con: DuckDBPyConnection, smallest_shown: int) -> None:
     """Table `suppressed`: primary cells, then complementary ones until every line holds."""
-    con.execute("create temp table known as select cell, max(n) as n, bool_or(is_primary) as is_primary from cell group by cell")
+    con.execute("create temp table known as select cell, max(n) as n, any_value(counts) as counts, bool_or(is_primary) as is_primary from cell group by cell")
     con.execute(f"create temp table suppressed as select cell, {literal(PRIMARY)} as state from known where is_primary")
-    con.execute("create temp table lined as select distinct m.*, k.n from member as m join known as k using (cell)")
-    while True:
-        added = con.execute(f"""
-            insert into suppressed
+    con.execute("create temp table lined as select distinct m.*, k.n, k.counts from member as m join known as k using (cell)")
+    con.execute("create temp table fresh as select cell from suppressed")  # only lines with a cell just hidden can have become weak
+    while con.execute("select count(*) from fresh").fetchone()[0]:
+        con.execute(f"""
+            create or replace temp table fresh as
             with seen as (
                 select l.*, s.state is not null as is_suppressed from lined as l left join suppressed as s using (cell)
-                where l.line in (select line from lined semi join suppressed using (cell))
+                where l.line in (select line from lined semi join fresh using (cell))
             ),
             weak as (
-                select line, bool_or(is_suppressed and is_total) as is_total_hidden from seen group by line
+                select line from seen group by line
                 having count(*) filter (is_suppressed) = 1 or (
                     not bool_or(is_chain) and not bool_or(is_suppressed and is_total)
-                    and sum(n) filter (is_suppressed and not is_total) < {smallest_shown})
-            ),
-            chosen as (
-                select cell from seen join weak using (line) where not is_suppressed and n <> 0
-                qualify row_number() over (partition by line order by is_total, n, cell) = 1
+                    and sum(n) filter (is_suppressed and not is_total and n > 0) < {smallest_shown})
+                union
+                select line from (select line, is_suppressed, is_total, unnest(counts) as n, generate_subscripts(counts, 1) as nth from seen where not is_chain)
+                group by line, nth
+                having not bool_or(is_suppressed and is_total) and sum(n) filter (is_suppressed and not is_total and n > 0) < {smallest_shown}
             )
-            select distinct cell, {literal(COMPLEMENTARY)} from chosen""").fetchone()[0]
-        if not added:
-            return
+            select distinct cell from (
+                select cell from seen join weak using (line) where not is_suppressed and n <> 0
+                qualify row_number() over (partition by line order by is_total, n, cell) = 1)""").fetchall()
+        con.execute(f"insert into suppressed select cell, {literal(COMPLEMENTARY)} from fresh").fetchall()
 
 
 def _states(mart: str) -> str:
@@ -198,34 +207,35 @@ def _states(mart: str) -> str:
 def _mask(con: DuckDBPyConnection, mart: str, parts: list[_Part]) -> str:
     """The select of a mart without its suppressed numbers; leaves a table of the states of its rows behind."""
     joins = " ".join(part.join() for part in parts)
-    # The worst of the entries: SUPPRESSED sorts before SUPPRESSED_COMPLEMENTARY.
-    telling = [part for part in parts if part.spec.keys() & {"reason", "publishable", "flag"}]
-    worst = f"list_min(list_filter([{', '.join(part.state() for part in telling or parts)}], lambda s: s is not null))"
+    worst = _worst([part.state() for part in parts if part.spec.keys() & _SAYS] or [part.state() for part in parts])
     name = "m.kpi_key" if mart == _KPI else "null::varchar"
     con.execute(f"create temp table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
     if mart == _KPI:
         con.execute(f"delete from {_states(mart)} where state is null")
         con.execute(f"create temp table hidden_series as select regexp_replace(row_name, '^([^:]+:[^:]+):[^:]+:(.*):all$', '\\1:\\2') as row_name, "
                     f"min(state) as state from {_states(mart)} group by 1")
-    columns = ", ".join(f"{expression} as {identifier(column)}" for column, expression in _replaced(parts, worst))
+    columns = ", ".join(f"{expression} as {identifier(column)}" for column, expression in _replaced(parts))
     kept = " and ".join(f"{part.state()} is null" for part in parts if part.spec.get("drops")) or "true"
     return f"(select m.* {f'replace ({columns}) ' * bool(columns)}from {parts[0].table} as m {joins} where {kept})"
 
 
-def _replaced(parts: list[_Part], worst: str) -> Iterator[tuple[str, str]]:
+def _worst(states: Sequence[str]) -> str:
+    """The worst of several states: SUPPRESSED sorts before SUPPRESSED_COMPLEMENTARY."""
+    return f"list_min(list_filter([{', '.join(states)}], lambda s: s is not null))"
+
+
+def _replaced(parts: list[_Part]) -> Iterator[tuple[str, str]]:
     """Column -> what stands there: null for a hidden number, the reason, not publishable, the flag."""
     hidden: dict[str, list[str]] = {}
-    told: dict[str, str] = {}
+    told: dict[tuple[str, str], list[str]] = {}
     for part in parts:
         for column in part.spec.get("hides", ()):
             hidden.setdefault(column, []).append(f"{part.state()} is not null")
-        state = part.state() if part.spec.keys() & {"kpi_row", "kpi_series"} else worst
-        if column := part.spec.get("reason"):
-            told[column] = f"coalesce({state}, m.{identifier(column)})"
-        if column := part.spec.get("publishable"):
-            told[column] = f"({state} is null and m.{identifier(column)})"
-        if column := part.spec.get("flag"):
-            told[column] = f"({worst} is not null)"
+        for says in _SAYS & part.spec.keys():
+            told.setdefault((part.spec[says], says), []).append(part.state())
     for column, tests in hidden.items():
         yield column, f"case when not ({' or '.join(tests)}) then m.{identifier(column)} end"
-    yield from told.items()
+    for (column, says), states in told.items():
+        state = _worst(states)
+        yield column, {"reason": f"coalesce({state}, m.{identifier(column)})", "publishable": f"({state} is null and m.{identifier(column)})",
+                       "flag": f"({state} is not null)"}[says]

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,6 +18,7 @@ from scipy import stats
 from ingestion.feed import load_feeds
 from tests.complaints import recount
 from tests.complaints.conformed import Delivered, write_complaint_sample
+from tests.dbt.small_cell_search import Marts, lines_give_nothing_back, rows_give_no_small_rest, shares_go_with_their_counts, shows_no_small_count
 from tests.dbt.warehouse import Warehouse
 
 AS_OF = date(2026, 10, 3)
@@ -37,7 +39,8 @@ def build(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given.take(folder)
     given.write()
     warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--select",
-                  "+complaint_timeliness", "+grievance_compliance", "+complaint_backlog", "+complaint_problem", "+complaint_outcomes", "+service_recovery")
+                  "+complaint_timeliness", "+grievance_compliance", "+complaint_backlog", "+complaint_problem", "+complaint_outcomes", "+service_recovery",
+                  "+complaint_pareto", "+case_severity", "+complaint_issue_counts")
     return warehouse
 
 
@@ -322,3 +325,17 @@ def test_service_recovery(build: Warehouse, cases: list[recount.Case]) -> None:
     rows = build.rows("select * from marts.service_recovery")
     assert {row["recovery_kind_code"] for row in rows} == {*KINDS.values(), "(none)"}
     assert compare(rows, ("level", "entity_code", "period_grain", "period_start_on", "recovery_kind_code"), expected) > 10_000
+
+
+def test_with_small_cells_hidden_none_is_found_again(build: Warehouse):
+    with duckdb.connect() as con:
+        con.execute(f"attach '{build.file}' as build (read_only)")
+        every = Marts(con)
+        for mart in ("complaint_timeliness", "complaint_outcomes", "grievance_compliance", "service_recovery", "case_severity", "complaint_pareto"):
+            shows_no_small_count(every, mart)
+            shares_go_with_their_counts(every, mart)
+            rows_give_no_small_rest(every, mart)
+            lines_give_nothing_back(every, mart)
+        for mart in ("complaint_backlog", "complaint_issue_counts"):
+            shows_no_small_count(every, mart)
+        assert any(row["n_done"] is not None for row, _ in every.pairs("complaint_timeliness"))

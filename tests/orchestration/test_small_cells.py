@@ -35,7 +35,7 @@ def publish(con: duckdb.DuckDBPyConnection, cells: dict[tuple[str, str], int], s
     """A table of wards x classes with all its totals: what is shown of it, and why not."""
     con.execute("create or replace table build.marts.ward (site varchar, ward varchar, class varchar, n bigint, reason varchar)")
     con.executemany("insert into build.marts.ward values ('S', ?, ?, ?, null)", [(*key, n) for key, n in with_totals(cells).items()])
-    for table in ("cell", "member", "known", "suppressed", "lined", "hidden_ward"):
+    for table in ("cell", "member", "known", "suppressed", "lined", "fresh", "hidden_ward"):
         con.execute(f"drop table if exists {table}")
     told = suppress(con, ["ward"], TABLE, smallest_shown)
     return {(ward, cls): (n, reason) for ward, cls, n, reason in con.execute(f"select ward, class, n, reason from {told.select('ward')}").fetchall()}

@@ -47,6 +47,7 @@ select
     {{ entity_period_columns('p') }},
     t.basis, t.scheme_id, t.severity_level, t.severity_label, t.n_cases, t.n_levelled,
     {{ percent('t.n_cases', 't.n_levelled') }} as levelled_pct,
-    t.n_valid - t.n_levelled as n_without_level
+    t.n_valid - t.n_levelled as n_without_level,
+    false as is_suppressed
 from compared as t
 inner join {{ entity_periods('total') }} as p using (window_number)

@@ -18,6 +18,6 @@ total as (
 
 select
     {{ entity_period_columns('p') }},
-    t.scheme_id, t.category_code, t.subcategory, t.severity_level, t.n_issues
+    t.scheme_id, t.category_code, t.subcategory, t.severity_level, t.n_issues, false as is_suppressed
 from total as t
 inner join {{ entity_periods('total') }} as p using (window_number)

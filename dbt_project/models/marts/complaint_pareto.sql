@@ -97,7 +97,8 @@ select
     {{ entity_period_columns('p') }},
     k.basis, k.scheme_id, k.scheme_version, k.category_code, k.category_label, t.category_rank, t.n_cases, a.n_valid as n_all_cases,
     {{ percent('t.n_cases', 'a.n_valid') }} as cases_pct,
-    {{ percent('t.n_so_far', 't.n_together') }} as cumulative_pct
+    {{ percent('t.n_so_far', 't.n_together') }} as cumulative_pct,
+    false as is_suppressed
 from compared as t
 inner join all_cases as a using (window_number)
 inner join named as k using (category_number)
