@@ -174,7 +174,8 @@ class _Part:
 def _settle(con: DuckDBPyConnection, smallest_shown: int) -> None:
     """Table `suppressed`: primary cells, then complementary ones until every line holds."""
     con.execute("create temp table known as select cell, max(n) as n, any_value(counts) as counts, bool_or(is_primary) as is_primary from cell group by cell")
-    con.execute(f"create temp table suppressed as select cell, {literal(PRIMARY)} as state from known where is_primary")
+    # What the selects read are no temporary tables: those of a connection are unknown to its cursors, in which a publication writes side by side.
+    con.execute(f"create table suppressed as select cell, {literal(PRIMARY)} as state from known where is_primary")
     con.execute("create temp table lined as select distinct m.*, k.n, k.counts from member as m join known as k using (cell)")
     con.execute("create temp table fresh as select cell from suppressed")  # only lines with a cell just hidden can have become weak
     while con.execute("select count(*) from fresh").fetchone()[0]:
@@ -209,10 +210,10 @@ def _mask(con: DuckDBPyConnection, mart: str, parts: list[_Part]) -> str:
     joins = " ".join(part.join() for part in parts)
     worst = _worst([part.state() for part in parts if part.spec.keys() & _SAYS] or [part.state() for part in parts])
     name = "m.kpi_key" if mart == _KPI else "null::varchar"
-    con.execute(f"create temp table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
+    con.execute(f"create table {_states(mart)} as select {name} as row_name, {worst} as state from {parts[0].table} as m {joins}")
     if mart == _KPI:
         con.execute(f"delete from {_states(mart)} where state is null")
-        con.execute(f"create temp table hidden_series as select regexp_replace(row_name, '^([^:]+:[^:]+):[^:]+:(.*):all$', '\\1:\\2') as row_name, "
+        con.execute(f"create table hidden_series as select regexp_replace(row_name, '^([^:]+:[^:]+):[^:]+:(.*):all$', '\\1:\\2') as row_name, "
                     f"min(state) as state from {_states(mart)} group by 1")
     columns = ", ".join(f"{expression} as {identifier(column)}" for column, expression in _replaced(parts))
     kept = " and ".join(f"{part.state()} is null" for part in parts if part.spec.get("drops")) or "true"
