@@ -96,6 +96,7 @@ def test_small_cells_are_hidden_in_the_publication_and_kept_in_the_build(own: Ow
     assert kept[0] > 0 and kept[1] == 0 and kept[2] == shown[4]
     rule = own.manifest["small_cells"]
     assert rule["smallest_shown"] == 11 and rule["rows_with_suppressed_numbers"]["kpi_value"]["SUPPRESSED"] == shown[1]
+    assert {"complaint_rate", "survey_score", "experience_scorecard", "complaint_pareto"} <= tables
     assert set(rule["left_out"]).isdisjoint(tables) and rule["kpi_values_hidden_that_were_shown"] > 0
     assert "small cells: no count from 1 to 10 is shown" in own.output
     plain = json.loads((sample_run.home / "published" / "manifest.json").read_text())["small_cells"]
