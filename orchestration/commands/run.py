@@ -20,7 +20,7 @@ from ingestion.known_files import Look, look
 from ingestion.sources import safe_url
 from orchestration import alerts, pipeline
 from orchestration.ahead import HeadStart
-from orchestration.build_input import plan_build
+from orchestration.build_input import DBT_SOURCE, plan_build
 from orchestration.settings import open_inboxes
 
 _SHOWN_UNPLACED = 5
@@ -48,8 +48,9 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
             return 0
         gc.set_threshold(_GARBAGE_AFTER, 20, 100)
         tell = _progress(started)
-        tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")
         with HeadStart(home, feeds, inboxes, tell) as head_start:
+            _check_definitions()
+            tell("loading the graph" if home.dbt.exists() else "preparing the dbt project and the graph (once per home)")
             from orchestration.run_job import run_job
 
             outcome = run_job(home, inboxes=inboxes, as_of=as_of, force=force, progress=tell, head_start=head_start)
@@ -63,6 +64,13 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in outcome.seconds.items() if seconds >= 1)
     click.echo(f"done in {time.monotonic() - started:.0f} s ({parts})")
     return 0
+
+
+def _check_definitions() -> None:
+    """Tell a fault in a measure or KPI at once, not when the models are due half a minute later; files are landed meanwhile. Raises DefinitionError."""
+    from orchestration.definitions_data import load, own_definition_folders
+
+    load(DBT_SOURCE, own_definition_folders())
 
 
 def _report_nothing(inboxes: list[str], strangers: list[tuple[str, list[str]]]) -> None:

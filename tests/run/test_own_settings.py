@@ -77,6 +77,7 @@ def test_a_fault_in_ones_own_folder_is_named_and_changes_nothing(own: OwnSetting
     before = (own.home / "published" / "manifest.json").read_bytes()
     done = own.pxw("run", "--inbox", str(own.inbox), code=1, PXW_DEFINITIONS=str(bad))
     assert "nurse_goal.yml:2: measure: unknown measure 'hcahps_nurse_comunication'" in done.stdout + done.stderr
+    assert "the graph" not in done.stdout  # it is told at once, not after half a minute of other work
     missing = own.pxw("run", "--inbox", str(own.inbox), code=1, PXW_DEFINITIONS=str(tmp_path / "none"))
     assert str(tmp_path / "none") in missing.stdout + missing.stderr
     assert (own.home / "published" / "manifest.json").read_bytes() == before
