@@ -12,5 +12,5 @@ less CPU); a counter column per item and answer, kept as columns up to the KPI; 
 survey; the regression in numpy over a year of respondents (the same from sums of products in SQL took longer). It relies on
 what the samples hold: blanks only around unit codes, rows that repeat a key in one file are equal, no blank disposition, no
 Tuva file, no unit that closed, every facility in the mapping by a row of its own and in the United States, no
-feed of codings, links or rules of a site.
+feed of codings, links or rules of a site, nobody with two questionnaires about one stay.
 """
