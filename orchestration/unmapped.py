@@ -1,6 +1,6 @@
 """Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
 in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints,
-and deliveries whose feed nobody defines.
+deliveries whose feed nobody defines, and facilities whose complaints have not come.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
 Does not belong here: finding them (marts.unmapped_codes, marts.unmapped_words, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
@@ -116,6 +116,21 @@ def unmapped_word_lines(rows: Rows) -> Iterator[str]:
         yield (f"  {feed}: {n:,} {dimension} word{'s' * (n > 1)} in {n_issues:,} {'subjects or cases' if n_issues != 1 else 'subject or case'}: "
                f"{', '.join(words[:_SHOWN_WORDS])}{more}")
     yield "  way out: a file complaint_words_YYYYMMDD.csv (docs/add_a_feed.md, step 5); all of them: marts.unmapped_words"
+
+
+def awaited_lines(rows: Rows) -> Iterator[str]:
+    """Facilities whose complaint months stay open for a feed that has not come while others have; the first line is the headline."""
+    found = rows("core", "complaint_reach", "select facility_id, feed, strftime(make_date(last_closed_month // 12, last_closed_month % 12 + 1, 1), '%Y-%m') "
+                                            "from core.complaint_reach where is_awaited "
+                                            "and last_closed_month < (select max(last_closed_month) from core.complaint_reach) order by last_closed_month, 1, 2")
+    if not found:
+        return
+    yield f"{len(found):,} facilit{'ies' if len(found) > 1 else 'y'} whose complaints have not come as far as others'; later months have no complaint rate yet:"
+    for facility, feed, month in found[:_SHOWN_FAULTS]:
+        yield f"  {facility}: {feed} has come up to {month}"
+    if len(found) > _SHOWN_FAULTS:
+        yield f"  ... and {len(found) - _SHOWN_FAULTS:,} more (core.complaint_reach of the build)"
+    yield "  way out: the next file of that feed or, if it has ended, 'ended_feeds' in section 'complaints' of settings.yml (docs/complaints.md)"
 
 
 def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:

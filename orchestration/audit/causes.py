@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Told = list[tuple[str, str]]  # causes with a sentence each
 # What a newer delivery decides about a period, whatever its rows are.
-_OF_THE_PERIOD = ("PERIOD_OPEN", "WINDOW_INCOMPLETE", "DENOMINATOR_MISSING", "DENOMINATOR_INCOMPLETE", "NOTHING_DECIDED")
+_OF_THE_PERIOD = ("PERIOD_OPEN", "NUMERATOR_INCOMPLETE", "WINDOW_INCOMPLETE", "DENOMINATOR_MISSING", "DENOMINATOR_INCOMPLETE", "NOTHING_DECIDED")
 _SHOWN = 5
 
 

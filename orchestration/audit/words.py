@@ -65,7 +65,8 @@ RULES = {
 REASONS = {
     "UNASSIGNED_UNIT": "stands for codes that nobody has mapped to a unit: counted, never a value",
     "DEFINITION_CHANGED": "the period is not wholly inside the validity of the measure",
-    "PERIOD_OPEN": "no delivery has come after the end of the period yet",
+    "PERIOD_OPEN": "no delivery that speaks for the place has come after the end of the period yet",
+    "NUMERATOR_INCOMPLETE": "the complaints of the place, or of a facility in it, are not known that far back",
     "WINDOW_INCOMPLETE": "a month of the window is missing or incomplete",
     "DENOMINATOR_MISSING": "there are no encounters or eligible surveys",
     "DENOMINATOR_INCOMPLETE": "expected encounters have not come",

@@ -12,7 +12,7 @@ from ingestion.catalogue import Delivery, row_facts
 from ingestion.feed import Feed
 from ingestion.home import Home
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
-from orchestration.unmapped import left_out_lines, reading_build, reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines, unmapped_word_lines
+from orchestration.unmapped import awaited_lines, left_out_lines, reading_build, reference_fault_lines, same_survey_lines, unmapped_feeds, unmapped_lines, unmapped_word_lines
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -64,7 +64,7 @@ def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
 
 
 def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None:
-    """Deliveries of no feed; codes of no unit, in red where hardly anything of a feed is mapped; words of no meaning; unusable reference files; surveys of two feeds."""
+    """Deliveries of no feed; codes of no unit, in red where hardly anything of a feed is mapped; words of no meaning; complaints not come yet; unusable reference files; surveys of two feeds."""
     for number, line in enumerate(left_out_lines(home, feeds)):
         console.print(f"[bold red]LEFT OUT[/] {_escape(line)}" if number == 0 else _escape(line))
     with reading_build(home) as rows:
@@ -74,6 +74,8 @@ def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None
             console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
         for number, line in enumerate(unmapped_word_lines(rows)):
             console.print(f"[yellow]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
+        for number, line in enumerate(awaited_lines(rows)):
+            console.print(f"[yellow]AWAITED[/] {_escape(line)}" if number == 0 else _escape(line))
         for number, line in enumerate(reference_fault_lines(rows)):
             console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
         for line in same_survey_lines(rows):

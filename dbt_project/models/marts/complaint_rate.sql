@@ -10,11 +10,6 @@ period as (
     select * from (values (1, 'month'), (3, 'quarter'), (12, 'rolling_12_months')) as p (n_months, period_grain)
 ),
 
-delivered as (
-    select {{ month_number('max(delivered_at)') }} as first_open_month
-    from {{ source('warehouse', 'delivery') }} where status = 'accepted' and kind = 'complaint'
-),
-
 minimum as (
     select coalesce(max(minimum_denominator), 0) as minimum_denominator
     from {{ source('definition', 'kpi') }} where measure_id = '{{ rate_measure() }}'
@@ -36,6 +31,7 @@ judged as (
             when e.is_unassigned or c.rate_class = 'unassigned' then 'UNASSIGNED_UNIT'
             when c.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
             when c.n_months > 1 and not c.is_whole then 'WINDOW_INCOMPLETE'
+            when c.end_month - c.n_months + 1 < d.first_known_month then 'NUMERATOR_INCOMPLETE'
             when c.denominator = 0 then 'DENOMINATOR_MISSING'
             when not c.is_whole then 'DENOMINATOR_INCOMPLETE'
         end as obstacle,
@@ -43,7 +39,7 @@ judged as (
     from {{ ref('complaint_rate_count') }} as c
     inner join entity as e on e.entity_number = c.entity_number
     inner join period as p using (n_months)
-    cross join delivered as d
+    left join {{ ref('open_month') }} as d on d.kind = 'complaint' and d.facility_id is not distinct from e.facility_id
     cross join minimum as m
 ),
 

@@ -22,11 +22,6 @@ with headline as (
     left join {{ source('definition', 'measure') }} as m using (measure_id)
 ),
 
-delivered as (
-    select kind, date_trunc('month', max(delivered_at)) as first_open_on
-    from {{ source('warehouse', 'delivery') }} where status = 'accepted' group by kind
-),
-
 value as (
     select * from {{ ref('kpi_value') }} where level = 'unit' and period_grain = 'month' and segment_type = 'all'
 ),
@@ -40,13 +35,13 @@ filled as (
             when v.kpi_id is not null then v.reason
             when h.source is null or last_day(g.month_start_on) < h.valid_from_on or g.month_start_on > h.valid_to_on then 'NOT_IN_USE'
             when g.unit_id = 'unassigned' then 'UNASSIGNED_UNIT'
-            when g.month_start_on >= d.first_open_on then 'PERIOD_OPEN'
+            when {{ month_number('g.month_start_on') }} >= d.first_open_month then 'PERIOD_OPEN'
             when h.kind = 'complaint' then 'NO_CASES_YET'
             else 'NO_SURVEYS'
         end as reason
     from (select distinct facility_id, unit_id, period_start_on as month_start_on from value) as g
     cross join headline as h
-    left join delivered as d on d.kind = h.kind
+    left join {{ ref('open_month') }} as d on d.kind = h.kind and d.facility_id is not distinct from g.facility_id
     left join value as v
         on v.kpi_id = h.kpi_id and v.facility_id = g.facility_id and v.unit_id = g.unit_id and v.period_start_on = g.month_start_on
 ),

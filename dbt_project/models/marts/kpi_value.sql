@@ -37,12 +37,11 @@ entity as (
     from {{ ref('kpi_entity') }}
 ),
 
--- A month is open until a delivery of its kind came after its end: by the deliveries, never by the clock.
 delivered as (
-    select k.kind, max(n.first_open_month) as first_open_month
+    select k.kind, o.facility_id, max(o.first_open_month) as first_open_month, max(o.first_known_month) as first_known_month
     from (select distinct kind from kpi) as k
-    inner join ({{ newest_deliveries() }}) as n on n.kind in (k.kind, split_part(k.kind, ':', 1))
-    group by k.kind
+    inner join {{ ref('open_month') }} as o on o.kind in (k.kind, split_part(k.kind, ':', 1))
+    group by k.kind, o.facility_id
 ),
 
 -- The data, and zeros for every month of the series: a window ends in every month, also in one without data.
@@ -109,6 +108,7 @@ judged as (
             when s.end_month >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
             when s.n_months = 12 and not coalesce(m.is_rolling_whole, false) then 'WINDOW_INCOMPLETE'
             when s.n_months = 3 and not coalesce(m.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
+            when k.source = 'cases' and s.end_month - s.n_months + 1 < d.first_known_month then 'NUMERATOR_INCOMPLETE'
             when s.denominator = 0 then case when k.source in ('answers', 'patient_means') then 'NO_ANSWERS'
                 when k.source = 'handled_cases' then 'NOTHING_DECIDED' else 'DENOMINATOR_MISSING' end
             when s.n_months = 1 and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
@@ -123,7 +123,7 @@ judged as (
     left join {{ ref('kpi_month') }} as m
         on m.kind = k.kind and m.measure_id is not distinct from k.whole_measure_id
         and m.entity_number = s.entity_number and m.month_number = s.end_month
-    left join delivered as d on d.kind = k.kind
+    left join delivered as d on d.kind = k.kind and d.facility_id is not distinct from e.facility_id
     where s.end_month >= k.first_valid_month and s.end_month - s.n_months + 1 <= k.last_valid_month + 12
 ),
 

@@ -1,0 +1,79 @@
+-- How far each complaint feed speaks for each facility: its first and last month, and whether a facility's months wait for it.
+-- An export does not say which months and places it covers, so its cases must. A delivery closes the months before its own,
+-- unless an earlier one had brought newer cases: then it is a late or corrected file and speaks up to its own newest case.
+-- It speaks for the facilities it has cases of, and for one without a case in it when the last file with a case of that
+-- facility held a facility of this file too: such facilities come together. A file without any case speaks for all of its feed.
+-- The first month is that of the oldest case in the first such file; before the first case of a facility the next file with one decides.
+with delivery as (
+    select delivery_id, feed, delivery_order, {{ month_number('delivered_at') }} as month_number
+    from {{ source('warehouse', 'delivery') }}
+    where status = 'accepted' and kind = 'complaint'
+),
+
+held as (
+    select v.feed, v.delivery_id, c.facility_id, min({{ month_number('c.received_on') }}) as oldest_month, max({{ month_number('c.received_on') }}) as newest_month
+    from {{ ref('complaint_version') }} as v
+    inner join {{ ref('complaint_case') }} as c using (feed, case_id)
+    group by all
+),
+
+-- A date of receipt after the delivery is a typing error.
+newest as (
+    select d.delivery_id, d.feed, d.delivery_order, d.month_number - 1 as month_before, count(h.delivery_id) = 0 as is_empty,
+        min(h.oldest_month) as oldest_month, max(h.newest_month) filter (h.newest_month <= d.month_number) as newest_month
+    from delivery as d
+    left join held as h using (delivery_id)
+    group by all
+),
+
+spoken as (
+    select delivery_id, feed, delivery_order, is_empty, oldest_month,
+        case when newest_month < max(newest_month) over earlier then least(newest_month, month_before) else month_before end as last_month
+    from newest
+    window earlier as (partition by feed order by delivery_order rows between unbounded preceding and 1 preceding)
+),
+
+place as (
+    select feed, delivery_id, facility_id from held where facility_id <> 'unassigned'
+),
+
+-- Every delivery and facility of a feed, with the last delivery before it that had a case of the facility, else the first after it.
+paired as (
+    select
+        s.*, f.facility_id, p.delivery_id is not null as is_held,
+        coalesce(
+            last_value(p.delivery_id ignore nulls) over (
+                partition by s.feed, f.facility_id order by s.delivery_order rows between unbounded preceding and 1 preceding
+            ),
+            first_value(p.delivery_id ignore nulls) over (
+                partition by s.feed, f.facility_id order by s.delivery_order rows between 1 following and unbounded following
+            )
+        ) as near_delivery_id
+    from spoken as s
+    inner join (select distinct feed, facility_id from place) as f using (feed)
+    left join place as p on p.delivery_id = s.delivery_id and p.facility_id = f.facility_id
+),
+
+alike as (
+    select distinct w.delivery_id, w.near_delivery_id
+    from (select distinct delivery_id, near_delivery_id from paired where not is_held) as w
+    inner join place as a on a.delivery_id = w.delivery_id
+    inner join place as b on b.delivery_id = w.near_delivery_id and b.facility_id = a.facility_id
+),
+
+reached as (
+    select w.feed, w.facility_id, min(w.oldest_month)::integer as first_month, max(w.last_month)::integer as last_closed_month
+    from paired as w
+    left join alike as l using (delivery_id, near_delivery_id)
+    where w.is_held or l.delivery_id is not null or w.is_empty
+    group by all
+)
+
+-- A feed that says nothing for longer than the setting, while another one speaks for the facility, has been given up.
+select
+    r.feed, r.facility_id, r.first_month, r.last_closed_month,
+    r.last_closed_month >= max(r.last_closed_month) over (partition by r.facility_id) - s.awaited_months
+        and r.last_closed_month < coalesce({{ month_number('e.ended_on') }}, 999999) as is_awaited
+from reached as r
+left join {{ source('warehouse', 'complaint_feed_ended') }} as e using (feed)
+cross join {{ source('warehouse', 'complaint_setting') }} as s
