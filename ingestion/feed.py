@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule
 from ingestion.feed_format import Format, Strict, as_list
 from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
-from ingestion.strict_yaml import DefinitionError, load_model, own_folders
+from ingestion.strict_yaml import OWN_FEEDS, DefinitionError, load_model, own_folders
 
 __all__ = ["ColumnSpec", "Feed", "Format", "Strict", "load_feeds"]
 
@@ -176,12 +176,12 @@ class Feed(Strict):
 
 
 def load_feeds(extra_dirs: tuple[Path, ...] = ()) -> dict[str, Feed]:
-    """All feeds by name: those shipped, those in `extra_dirs`, those in the folders of `PXW_FEEDS`.
+    """All feeds by name: those shipped, those in config/feeds of the home and the folders of `PXW_FEEDS`, those in `extra_dirs`.
 
     Raises DefinitionError with file and line for a fault, a name that differs from its file, or a name used twice.
     """
     feeds: dict[str, Feed] = {}
-    for folder in (FEEDS_DIR, *own_folders("PXW_FEEDS"), *extra_dirs):
+    for folder in (FEEDS_DIR, *own_folders(OWN_FEEDS), *extra_dirs):
         for path in sorted(folder.glob("*.yml")):
             feed = load_model(path, Feed)
             if feed.feed != path.stem:

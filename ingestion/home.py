@@ -43,6 +43,16 @@ class Home:
         return self.build / "input"
 
     @property
+    def own_feeds(self) -> Path:
+        """Feeds of this home, beside those shipped."""
+        return self.config / "feeds"
+
+    @property
+    def own_definitions(self) -> Path:
+        """measures/, kpis/ or both of this home, beside those shipped."""
+        return self.config / "definitions"
+
+    @property
     def build_file(self) -> Path:
         """The DuckDB file dbt writes. Disposable."""
         return self.build / "px.duckdb"

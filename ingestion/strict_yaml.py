@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from ingestion.home import Home
 from ingestion.told import Told
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=BaseModel)
 
+OWN_FEEDS, OWN_DEFINITIONS = "PXW_FEEDS", "PXW_DEFINITIONS"  # variables that list folders of one's own, parted by ':'
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -60,8 +62,10 @@ def load_with_lines(path: Path) -> tuple[Any, dict[tuple, int]]:
 
 
 def own_folders(variable: str) -> list[Path]:
-    """The folders with definitions of one's own that an environment variable lists."""
-    return [Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part]
+    """The folders with definitions of one's own: that of the home (`PXW_HOME`) if there is one, and those the environment variable lists."""
+    of_home = Home.from_env().own_feeds if variable == OWN_FEEDS else Home.from_env().own_definitions
+    listed = [Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part]
+    return [*([of_home] if of_home.is_dir() else []), *listed]
 
 
 def _walk(path: Path, node: yaml.Node, at: tuple, lines: dict[tuple, int]) -> None:

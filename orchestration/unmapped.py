@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.ledger import Ledger
-from ingestion.strict_yaml import own_folders
+from ingestion.strict_yaml import OWN_FEEDS, own_folders
 
 Rows = Callable[..., list[tuple]]
 
@@ -138,8 +138,8 @@ def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:
     counts = Counter(entry["feed"] for entry in Ledger(home.ledger).entries("delivery") if entry["feed"] not in feeds)
     if not counts:
         return
-    folders = ", ".join(map(str, own_folders("PXW_FEEDS")))
-    told = f"PXW_FEEDS names {folders}" if folders else "PXW_FEEDS is not set"
+    folders = ", ".join(map(str, own_folders(OWN_FEEDS)))
+    told = f"{folders}" if folders else f"{home.own_feeds}; PXW_FEEDS is not set"
     things, names = "deliveries" if counts.total() > 1 else "delivery", "these names" if len(counts) > 1 else "this name"
     yield (f"{counts.total():,} {things}, because no feed of {names} is defined: {', '.join(f'{name} ({n:,})' for name, n in sorted(counts.items()))}; "
            "none of their rows is in the marts, and what was published of them is withdrawn")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.feed import FEEDS_DIR, Feed
 from ingestion.home import Home, replacing, sha256_of
 from ingestion.ledger import Ledger
-from ingestion.strict_yaml import own_folders
+from ingestion.strict_yaml import OWN_DEFINITIONS, OWN_FEEDS, own_folders
 from orchestration.audit.history import PUBLICATION
 from orchestration.build_input import DBT_SOURCE, ROOT, code_version
 
@@ -113,11 +113,12 @@ def _definition_files(home: Home) -> Iterator[tuple[str, Path]]:
     """Names and paths of every file that a person edits to change a number."""
     yield from _below(DBT_SOURCE, ("measures/**/*.yml", "kpis/**/*.yml", "case_mix/*.yml", "seeds/*.csv"), "")
     yield from _below(FEEDS_DIR, ("*.yml",), "feeds/")
-    for folder in own_folders("PXW_FEEDS"):
+    for folder in own_folders(OWN_FEEDS):
         yield from _below(folder, ("*.yml",), "own/feeds/")
-    for folder in own_folders("PXW_DEFINITIONS"):
+    for folder in own_folders(OWN_DEFINITIONS):
         yield from _below(folder, ("**/*.yml", "**/*.csv"), "own/")
-    yield from _below(home.config, ("**/*",), CONFIGURATION)
+    own = (home.own_feeds.name, home.own_definitions.name)
+    yield from ((name, path) for name, path in _below(home.config, ("**/*",), CONFIGURATION) if path.relative_to(home.config).parts[0] not in own)
 
 
 def _owner(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ingestion.feed import FEEDS_DIR, load_feeds
-from ingestion.strict_yaml import own_folders
+from ingestion.strict_yaml import OWN_FEEDS, own_folders
 from orchestration.build_input import DBT_SOURCE
 from orchestration.definitions_data import load, own_definition_folders
 
@@ -19,14 +19,14 @@ from orchestration.definitions_data import load, own_definition_folders
 def check_definition(file: Path) -> int:
     """0 when the definition and all others are whole. Raises DefinitionError with file and line, UsageError for a file of no known folder."""
     folder = file.absolute().parent
-    if any(folder.samefile(one) for one in (FEEDS_DIR, *own_folders("PXW_FEEDS"))):
+    if any(folder.samefile(one) for one in (FEEDS_DIR, *own_folders(OWN_FEEDS))):
         feed = load_feeds()[file.stem]
         click.echo(f"{file.name}: the feed is whole; it takes {', '.join(feed.files)}. Try a file of it: pxw check FILE")
         return 0
     roots = [root for root in (DBT_SOURCE, *own_definition_folders()) if root.is_dir()]
     if not any(root.absolute() in folder.parents for root in roots):
         raise click.UsageError(f"{file} is in no folder that definitions are read from: {', '.join(f'{root}/measures or kpis' for root in roots)}; "
-                               "feeds: " + ", ".join(map(str, (FEEDS_DIR, *own_folders("PXW_FEEDS")))) + " (your own: PXW_DEFINITIONS, PXW_FEEDS)")
+                               "feeds: " + ", ".join(map(str, (FEEDS_DIR, *own_folders(OWN_FEEDS)))) + " (your own: config/feeds and config/definitions of the home, PXW_FEEDS, PXW_DEFINITIONS)")
     measures, kpis = load(DBT_SOURCE, own_definition_folders())
     makes = [("measure", name) for name, one in measures.items() if _is(one.path, file)] + [("KPI", name) for name, one in kpis.items() if _is(one.path, file)]
     for what in ("measure", "KPI"):

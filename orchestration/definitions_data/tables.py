@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingestion.home import replacing
 from ingestion.sql import identifier, insert_rows, literal
-from ingestion.strict_yaml import own_folders
+from ingestion.strict_yaml import OWN_DEFINITIONS, own_folders
 from orchestration.definitions_data.faults import definition_files
 from orchestration.definitions_data.kpis import Kpi, load_kpis
 from orchestration.definitions_data.measure import Measure
@@ -55,8 +55,8 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 def own_definition_folders() -> list[Path]:
-    """The folders of `PXW_DEFINITIONS`: each holds measures/, kpis/ or both beside the shipped ones."""
-    return own_folders("PXW_DEFINITIONS")
+    """config/definitions of the home and the folders of `PXW_DEFINITIONS`: each holds measures/, kpis/ or both beside the shipped ones."""
+    return own_folders(OWN_DEFINITIONS)
 
 
 _OF_ANSWERS = ("answers", "adjusted")

@@ -37,16 +37,17 @@ def test_a_composite_says_items_weights_and_its_example(tmp_path: Path):
 
 
 def test_a_changed_definition_is_noted_with_its_lines_and_who(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    own, feeds = tmp_path / "own", load_feeds()
+    home, feeds = Home(tmp_path / "home").create(), load_feeds()
+    own = home.own_definitions
     (own / "kpis").mkdir(parents=True)
     file = own / "kpis" / "ward_complaints.yml"
     text = ("kpi: ward_complaints\nmeasure: complaints_per_1000_encounters\nlevels: [unit]\nwindows: [month]\n"
             "minimum_denominator: 100\nchart: none\nowner: quality\n")
     file.write_text(text)
-    monkeypatch.setenv("PXW_DEFINITIONS", str(own))
-    home = Home(tmp_path / "home").create()
+    monkeypatch.setenv("PXW_HOME", str(home.root))
     (home.config / "settings.yml").write_text("inboxes: [sftp://someone:secret@example.org/x]\n")
     first = record.note_definitions(home, feeds)
+    assert not [change["file"] for change in first if change["file"].startswith("config/definitions")], "it is noted once, and kept"
     assert {"own/kpis/ward_complaints.yml", "config/settings.yml", "measures/complaints_per_1000_encounters.yml"} <= {change["file"] for change in first}
     assert record.note_definitions(home, feeds) == []
     file.write_text(text.replace(": 100", ": 250"))

@@ -61,8 +61,9 @@ EXPECTED = {  # file name: (status, words of the reason)
 
 class NewFeed:
     def __init__(self, folder: Path) -> None:
-        self.feeds, self.inbox, self.home = folder / "feeds", folder / "inbox", folder / "home"
-        self.feeds.mkdir()
+        self.inbox, self.home = folder / "inbox", folder / "home"
+        self.feeds = self.home / "config" / "feeds"
+        self.feeds.mkdir(parents=True)
         self.inbox.mkdir()
         (self.feeds / "ward_log.yml").write_text(example("yaml"))
         (self.inbox / "ward_log_20260901.csv").write_text(example(""))
@@ -70,12 +71,12 @@ class NewFeed:
         for name, content in broken_files().items():
             (self.inbox / name).write_bytes(content)
         self.checked = self.pxw("check", str(self.inbox / "ward_log_20260901.csv")).stdout
-        self.is_untouched = not self.home.exists()
+        self.is_untouched = [path for path in self.home.rglob("*") if path.is_file()] == [self.feeds / "ward_log.yml"]
         self.output = self.pxw("run", "--inbox", str(self.inbox)).stdout
         self.status = json.loads(self.pxw("status", "--json").stdout)
 
     def pxw(self, *arguments: str, code: int | None = 0):
-        return run_pxw(self.home, *arguments, code=code, PXW_FEEDS=str(self.feeds))
+        return run_pxw(self.home, *arguments, code=code)
 
     def rows(self, file_name: str) -> list[tuple]:
         ledger = [json.loads(line) for line in (self.home / "ledger" / "ledger.jsonl").read_text().splitlines()]
