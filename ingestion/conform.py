@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ingestion.answers import ItemSource, items_of, told_apart
-from ingestion.conform_sql import Fault, any_fault, column_sql, fault_list, item_sql, people
+from ingestion.conform_sql import FAULT_TYPE, Fault, any_fault, column_sql, fault_list, item_sql, people, raw_types
 from ingestion.header_fit import choose
 from ingestion.home import replacing
-from ingestion.kinds import KINDS
+from ingestion.kinds import KINDS, PROVENANCE
 from ingestion.raw_files import count, mark_repeated_keys, staged, write_apart
 from ingestion.readers import Refused, Source, open_source, read_or_repair
 from ingestion.row_rules import apply_rules, rules_of
@@ -158,17 +158,22 @@ def _named(feed: Feed, file_name: str) -> Feed:
     return named
 
 
-def empty_shape(feed: Feed, out: Path) -> None:
-    """Write a raw Parquet of the feed with all its columns and no row."""
-    columns = {name: (spec, None) for name, spec in feed.all_columns.items()}
-    items = {item: ItemSource(None) for item in items_of(feed)}
-    with _connection({}) as con, replacing(out) as part:
-        names = [n for spec in feed.all_columns.values() for n in spec.headers] or ["_none"]
-        nothing = ", ".join(f"null::varchar as {identifier(n)}" for n in dict.fromkeys(names))
-        con.execute(f"create temp view source as select {nothing}, 0::bigint as _row_number, null::varchar as _problem, "
-                    "''::varchar as _delivery_id, null::timestamp as _delivered_at, 0::integer as _sequence")
-        select = _statement(feed, "source", columns, items, is_hashing=False)
-        con.execute(f"copy (select * from ({select}) limit 0) to {literal(str(part))} (format parquet)")
+def empty_shape(feed: Feed, out: Path, database: DuckDBPyConnection | None = None) -> None:
+    """Write a raw Parquet of the feed with all its columns and no row. `database` is for callers with many feeds."""
+    columns = ", ".join(f"null::{type_} as {identifier(name)}" for name, type_ in shape_of(feed).items())
+    with _connection({}, database) as con, replacing(out) as part:
+        con.execute(f"copy (select {columns} limit 0) to {literal(str(part))} (format parquet)")
+
+
+def shape_of(feed: Feed) -> dict[str, str]:
+    """Columns of the raw Parquet of a feed, in their order, and their types."""
+    columns: dict[str, str] = {}
+    for name, spec in _dates_first(feed, feed.all_columns).items():
+        columns |= raw_types(name, spec, feed)
+    columns |= dict.fromkeys(items_of(feed), "tinyint")
+    columns |= {name: KINDS[feed.kind][name].type for name in _constants(feed)}
+    columns |= {name: column.type for name, column in PROVENANCE.items() if name != "feed"}
+    return columns | dict.fromkeys(("problems", "warnings"), FAULT_TYPE)
 
 
 def empty_text(out: Path) -> None:
@@ -206,11 +211,10 @@ def _connection(keys: dict[str, bytes], database: DuckDBPyConnection | None = No
         yield con
 
 
-def _statement(feed, relation, columns, items, *, is_hashing=True) -> str:
+def _statement(feed, relation, columns, items) -> str:
     """The select that types every column and lists the faults of every row."""
-    plain = {name: pair for name, pair in columns.items() if pair[0] is not None}
-    plain = {name: plain[name] for name in sorted(plain, key=lambda name: name not in feed.code_dates)}  # dates others look at first
-    parts = [column_sql(name, spec, headers, feed, is_hashing) for name, (spec, headers) in plain.items()]
+    plain = _dates_first(feed, {name: pair for name, pair in columns.items() if pair[0] is not None})
+    parts = [column_sql(name, spec, headers, feed) for name, (spec, headers) in plain.items()]
     is_strict = bool(feed.items) and feed.items.on_error == "reject"
     answers = [item_sql(item, source.headers, source.words, source.texts) for item, source in items.items()]
     found = [fault for part in parts for fault in part.faults]
@@ -223,8 +227,7 @@ def _statement(feed, relation, columns, items, *, is_hashing=True) -> str:
     parts += answers
     typed = ",\n  ".join(sql for part in parts for sql in part.typed)
     final = ",\n  ".join(sql for part in parts for sql in part.final)
-    given = dict.fromkeys(sorted(feed.constant_names)) | feed.constants
-    constants = "".join(f"\n  {_constant(value)}::{KINDS[feed.kind][name].type} as {identifier(name)}," for name, value in given.items())
+    constants = "".join(f"\n  {_constant(value)}::{KINDS[feed.kind][name].type} as {identifier(name)}," for name, value in _constants(feed).items())
     text = (
         f"select\n  {final},{constants}\n  _delivery_id as delivery_id, _delivered_at as delivered_at, _sequence as delivery_sequence, _row_number as row_number,\n"
         f"  {fault_list(said, any_fault(rejects, rejected), rejected)} as problems,\n"
@@ -232,6 +235,15 @@ def _statement(feed, relation, columns, items, *, is_hashing=True) -> str:
         f"from (select _row_number, _problem, _delivery_id, _delivered_at, _sequence,\n  {typed}\nfrom {relation})"
     )
     return apply_rules(text, rules_of(feed, asked))
+
+
+def _dates_first(feed: Feed, columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns, those first whose dates others look at."""
+    return {name: columns[name] for name in sorted(columns, key=lambda name: name not in feed.code_dates)}
+
+
+def _constants(feed: Feed) -> dict[str, str | None]:
+    return dict.fromkeys(sorted(feed.constant_names)) | feed.constants
 
 
 def _constant(value: str | None) -> str:

@@ -53,7 +53,7 @@ class ColumnSql(NamedTuple):
     faults: list[Fault]
 
 
-def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Feed, is_hashing: bool = True) -> ColumnSql:
+def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Feed) -> ColumnSql:
     """SQL of a canonical column read from `headers` (None: the file has none of them)."""
     text, value = f"t_{name}", f"v_{name}"
     if spec.privacy == "drop":
@@ -64,8 +64,7 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     if spec.privacy == "free_text":
         return ColumnSql(typed, [f"length({text})::integer as {name}_length"], _required(spec, name, text))
     if spec.privacy != "none":
-        hashed = keyed_hash(text, spec.privacy) if is_hashing else "null::varchar"
-        return ColumnSql(typed, [f"{hashed} as {identifier(name)}"], _required(spec, name, text))
+        return ColumnSql(typed, [f"{keyed_hash(text, spec.privacy)} as {identifier(name)}"], _required(spec, name, text))
     known = _without_reasons(spec, text)
     expression, rule = _value(spec, known, feed)
     expression = beside(spec, expression, feed)
@@ -73,6 +72,14 @@ def column_sql(name: str, spec: ColumnSpec, headers: list[str] | None, feed: Fee
     guard = [Fault(_is_person(name, text, spec, feed), "'person_in_code'", name, text, spec.on_error == "warn")] if spec.guard else []
     final = _named(name, spec, text, value, feed, guard)
     return ColumnSql(typed, final, [*_required(spec, name, text), *_faults(spec, name, known, value, rule, feed), *guard])
+
+
+def raw_types(name: str, spec: ColumnSpec, feed: Feed) -> dict[str, str]:
+    """What column_sql makes of a column, by name: the types."""
+    if spec.privacy not in ("none", "drop", "free_text"):
+        return {name: "varchar"}
+    beside = {f"{name}_length": "integer", f"{name}_reason": "varchar", f"{name.removesuffix('_at')}_on": "date"}
+    return {one: beside.get(one) or _type(name, spec, feed) for one in spec.raw_names(name)}
 
 
 def item_sql(item: str, headers: list[str] | None, words: dict[int, str], texts: str | None = None) -> ColumnSql:
@@ -261,11 +268,9 @@ def _is_person(name: str, text: str, spec: ColumnSpec, feed: Feed) -> str:
 
 
 def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed, guard: list[Fault]) -> list[str]:
-    known = KINDS[feed.kind].get(name)
-    wanted = known.type if known else _TYPES.get(spec.type, "varchar")
     limits = [fault.condition for fault in (*_limits(spec, name, text, value), *guard)] if spec.on_error == "warn" else []
     kept = f"case when {' or '.join(limits)} then null else {value} end" if limits else value
-    final = [f"({kept})::{wanted} as {identifier(name)}"]
+    final = [f"({kept})::{_type(name, spec, feed)} as {identifier(name)}"]
     if spec.missing:
         whens = " ".join(f"when {literal(word.casefold())} then {literal(reason)}" for word, reason in spec.missing.items())
         final.append(f"(case lower({text}) {whens} end)::varchar as {name}_reason")
@@ -273,6 +278,11 @@ def _named(name: str, spec: ColumnSpec, text: str, value: str, feed: Feed, guard
         local = f"(({value} at time zone 'UTC') at time zone {literal(feed.time_zone)})::date"
         final.append(f"{local} as {name.removesuffix('_at')}_on")
     return final
+
+
+def _type(name: str, spec: ColumnSpec, feed: Feed) -> str:
+    known = KINDS[feed.kind].get(name)
+    return known.type if known else _TYPES.get(spec.type, "varchar")
 
 
 def _required(spec: ColumnSpec, name: str, text: str) -> list[Fault]:

@@ -81,9 +81,9 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
     plan = plan_build(home, feeds, as_of, deliveries)
     fresh = home.build / "input.next"
     shutil.rmtree(fresh, ignore_errors=True)
-    for feed in feeds.values():
-        _link_feed(home, feed, [d for d in deliveries if d.feed == feed.feed and d.status == "accepted"], fresh)
     with duckdb.connect() as con:
+        for feed in feeds.values():
+            _link_feed(con, home, feed, [d for d in deliveries if d.feed == feed.feed and d.status == "accepted"], fresh)
         _write_catalogue(con, deliveries, feeds, fresh)
         _write_run(con, plan, fresh)
         _write_open_alerts(con, home, as_of, fresh)
@@ -107,7 +107,7 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) -> None:
+def _link_feed(con: DuckDBPyConnection, home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) -> None:
     """Hard links cost nothing and keep a file readable while the cache is renewed; the empty one keeps the shape."""
     from ingestion.conform import empty_shape, empty_text
 
@@ -115,7 +115,7 @@ def _link_feed(home: Home, feed: Feed, accepted: list[Delivery], fresh: Path) ->
     folder.mkdir(parents=True)
     shape = raw_folder(home.raw, feed) / "_empty.parquet"
     if not shape.exists():
-        empty_shape(feed, shape)
+        empty_shape(feed, shape, con)
     os.link(shape, folder / "_empty.parquet")
     if feed.has_free_text:
         private.mkdir(parents=True)

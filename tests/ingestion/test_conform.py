@@ -9,8 +9,10 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
-from ingestion.conform import empty_shape
-from ingestion.feed import Feed
+from ingestion.answers import ItemSource, items_of
+from ingestion.conform import _connection, _statement, empty_shape, shape_of
+from ingestion.feed import Feed, load_feeds
+from ingestion.sql import identifier
 from tests.ingestion.conftest import HEADER, KEYS, complaint_feed
 
 
@@ -122,6 +124,20 @@ def test_empty_shape_equals_the_shape_of_data(conformed, tmp_path):
     shape = "select column_name, column_type from (describe from read_parquet('{}'))"
     assert duckdb.sql(shape.format(tmp_path / "empty.parquet")).fetchall() == duckdb.sql(shape.format(done.out)).fetchall()
     assert duckdb.sql(f"select count(*) from read_parquet('{tmp_path / 'empty.parquet'}')").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("name", sorted(load_feeds()))
+def test_the_shape_of_a_feed_is_that_of_its_statement(name):
+    feed = load_feeds()[name]
+    columns = {column: (spec, None) for column, spec in feed.all_columns.items()}
+    headers = dict.fromkeys(one for spec in feed.all_columns.values() for one in spec.headers)
+    source = ", ".join([*(f"null::varchar as {identifier(one)}" for one in headers), "0::bigint as _row_number, null::varchar as _problem",
+                        "''::varchar as _delivery_id, null::timestamp as _delivered_at, 0::integer as _sequence"])
+    statement = _statement(feed, f"(select {source})", columns, {item: ItemSource(None) for item in items_of(feed)})
+    with _connection(KEYS) as con:
+        found = con.sql(f"select column_name, column_type from (describe {statement})").fetchall()
+        wanted = con.sql("select " + ", ".join(f"null::{type_} as {identifier(one)}" for one, type_ in shape_of(feed).items()))
+        assert [(one, str(type_)) for one, type_ in zip(wanted.columns, wanted.types, strict=True)] == found
 
 
 def test_answers_keep_their_code_and_the_kinds_of_missing():
