@@ -28,37 +28,39 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.group("restatements", invoke_without_command=True)
 @click.option("--since", type=_DAY, help="Publications from this day on. Default: all.")
 @click.option("--kpi", help="Only this KPI.")
+@click.option("--facility", help="Only this facility and its units, id or name.")
 @click.option("--all", "is_all", is_flag=True, help="Also rows that became publishable for the first time.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, all rows.")
 @click.pass_context
-def restatements(context: click.Context, since: datetime | None, kpi: str | None, is_all: bool, as_json: bool) -> None:
+def restatements(context: click.Context, since: datetime | None, kpi: str | None, facility: str | None, is_all: bool, as_json: bool) -> None:
     """List published KPI rows that a later publication changed: from, to, and why."""
     if context.invoked_subcommand:
         return
     home = Home.from_env()
-    rows = read(home, since.date() if since else None, kpi, is_all=is_all)
+    rows = read(home, since.date() if since else None, kpi, facility, is_all=is_all)
     if as_json:
         click.echo(json.dumps(rows, indent=1, default=str))
     else:
         _print(rows, since)
 
 
-def read(home: Home, since: date | None, kpi: str | None, *, is_all: bool) -> list[dict[str, Any]]:
+def read(home: Home, since: date | None, kpi: str | None, facility: str | None = None, *, is_all: bool) -> list[dict[str, Any]]:
     """Rows of the mart with today's annotations, newest publication first. Raises NothingPublished."""
     from orchestration.audit.history import create_annotations
     from orchestration.published import open_marts
-    from orchestration.question import resolve_kpi
+    from orchestration.question import resolve_kpi, resolve_place
 
     with open_marts(home) as con:
         kpi_id = resolve_kpi(con, kpi) if kpi else None
+        facility_id, _ = resolve_place(con, facility, None)
         create_annotations(con, home)
         words = ("what_happened", "how_found", "corrective_action", "facilities_affected")
         return dicts(
             con, f"select r.* exclude ({', '.join(words)}), {', '.join(f'w.{name}' for name in words)} from marts.restatement as r left join lateral ("
             "select * from note as w where w.publication_number = r.publication_number and coalesce(w.kpi_id, r.kpi_id) = r.kpi_id "
             "order by w.nth desc limit 1) as w on true "
-            "where r.restated_at >= coalesce(?::date, date '0001-01-01') and r.kpi_id = coalesce(?, r.kpi_id) and (? or r.change_kind <> 'completed') "
-            "order by r.publication_number desc, r.kpi_id, r.level, r.entity_code, r.period_start_on, r.period_grain", since, kpi_id, is_all)
+            "where r.restated_at >= coalesce(?::date, date '0001-01-01') and r.kpi_id = coalesce(?, r.kpi_id) and (? is null or split_part(r.entity_code, '/', 1) = ?) and (? or r.change_kind <> 'completed') "
+            "order by r.publication_number desc, r.kpi_id, r.level, r.entity_code, r.period_start_on, r.period_grain", since, kpi_id, facility_id, facility_id, is_all)
 
 
 @restatements.command("annotate")
@@ -106,7 +108,7 @@ def _print(rows: list[dict[str, Any]], since: datetime | None) -> None:
                           _value(row, "before"), _value(row, "after"), f"{row['n_before']:,} → {_count(row['n_after'])}")
         console.print(table)
         if len(own) > _SHOWN:
-            console.print(f"... and {len(own) - _SHOWN} more: --kpi narrows, --json lists all")
+            console.print(f"... and {len(own) - _SHOWN} more: --kpi and --facility narrow, --json lists all")
         # Of all rows, not of those shown: the cause of a row that is cut off may be another one.
         causes = Counter((row["cause"], row["cause_detail"]) for row in own)
         for (cause, detail), n in causes.most_common(_SHOWN_CAUSES):

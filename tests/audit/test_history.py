@@ -294,6 +294,10 @@ def test_restatements_are_listed_and_annotated_and_the_next_publication_carries_
     assert restated_words(one).split(" by ")[1] == "publication 2: from 1, n 2,000 to 2, n 2,000; NEW_DELIVERY: delivery late (complaints)"
     (row,) = json.loads(pxw(world, monkeypatch, "--kpi", KPI, "--json").output)
     assert (row["kpi_key"], row["value_before"], row["value_after"], row["what_happened"]) == (JANUARY_F1, 1.0, 2.0, None)
+    assert json.loads(pxw(world, monkeypatch, "--facility", "F1", "--json").output) == [row]
+    assert "no published row was restated" in pxw(world, monkeypatch, "--facility", "F2").output
+    elsewhere = pxw(world, monkeypatch, "--facility", "nowhere")
+    assert elsewhere.exit_code == 2 and "nowhere" in elsewhere.output
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
     assert f"no published row was restated since {tomorrow}" in pxw(world, monkeypatch, "--since", tomorrow).output
     unknown = pxw(world, monkeypatch, "--kpi", "nothing")
