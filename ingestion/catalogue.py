@@ -102,7 +102,7 @@ class _Facts:
             feed = feeds.get(entry.get("feed", ""))
             if kind == "delivery":
                 facts.deliveries[key] = entry
-            elif kind == "repeat" and key in facts.deliveries:
+            elif kind == "repeat" and facts.deliveries.get(key, {}).get("feed") == entry["feed"]:
                 first = facts.deliveries[key]
                 # The same bytes under two names: the earlier of their own moments counts, whichever came first.
                 if order_key(entry) < order_key(first):

@@ -59,11 +59,12 @@ def still_unplaced(ledger: Ledger, feeds: dict[str, Feed]) -> list[dict[str, Any
 
 @dataclass
 class Known:
-    """What the ledger says: files that landed and files that nobody takes (place, size, time), deliveries by hash."""
+    """What the ledger says: files that landed and files that nobody takes (place, size, time), deliveries by feed and hash."""
 
     seen: set[tuple[str, int, str]] = field(default_factory=set)
     unplaced: set[tuple[str, int, str]] = field(default_factory=set)
-    deliveries: dict[str, dict] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], dict] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
     _named: dict[str, dict[str, list[dict]]] = field(default_factory=dict)  # feed -> file name without its moment -> deliveries
     _unnamed: dict[str, list[dict]] = field(default_factory=dict)  # those of a feed that are not in there yet
 
@@ -72,6 +73,8 @@ class Known:
         """Fold the ledger."""
         known = cls()
         for entry in ledger.entries(*OF_FILES):
+            if entry["kind"] == "repeat" and (entry["feed"], entry["sha256"]) not in known.deliveries:
+                continue  # earlier versions took the bytes for those of another feed, and never loaded them
             sights = known.unplaced if entry["kind"] == "unplaced" else known.seen
             sights.add((entry["source_url"], entry.get("n_bytes_listed", entry["n_bytes"]), entry["modified_at"]))
             if entry["kind"] == "delivery":
@@ -80,7 +83,8 @@ class Known:
 
     def add(self, delivery: dict) -> None:
         """A delivery, by its entry."""
-        self.deliveries[delivery["sha256"]] = delivery
+        self.deliveries[delivery["feed"], delivery["sha256"]] = delivery
+        self.ids.add(delivery["delivery_id"])
         self._unnamed.setdefault(delivery["feed"], []).append(delivery)
 
     def called_alike(self, name: str, feed: Feed) -> list[dict]:

@@ -118,21 +118,28 @@ def _land_some(
 def _entry(known: Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int) -> tuple[str, dict[str, Any]]:
     """Kind and facts of the ledger entry of a file just stored."""
     moment, sequence = delivery_order(file, feed)
+    known_as = known.deliveries.get((feed.feed, sha256))
     facts = {
-        "delivery_id": sha256[:_ID_LENGTH], "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
+        "delivery_id": known_as["delivery_id"] if known_as else _new_id(known, feed, sha256), "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
         "n_bytes": n_bytes, "modified_at": file.modified_at.isoformat(), "delivered_at": moment.isoformat(), "delivery_sequence": sequence,
     }
     if n_bytes != file.n_bytes:  # a server that does not tell sizes, or a member of a damaged archive
         facts["n_bytes_listed"] = file.n_bytes
-    if sha256 in known.deliveries:
+    if known_as:
         return "repeat", facts
     older = [d for d in known.called_alike(file.name, feed) if order_key(d) < order_key(facts)]
     supersedes = [d["delivery_id"] for d in sorted(older, key=order_key)][-1:]
     return "delivery", facts | {"feed_version": feed.version, "supersedes": supersedes}
 
 
-def _store_whole(home: Home, file: SourceFile) -> tuple[str, int] | StillMoving:
-    """As _store; a file that is not whole yet is no reason to leave the others."""
+def _new_id(known: Known, feed: Feed, sha256: str) -> str:
+    """The beginning of the hash; for bytes that came for another feed before (a file that was named wrongly), of the hash with the feed."""
+    short = sha256[:_ID_LENGTH]
+    return hashlib.sha256(f"{feed.feed} {sha256}".encode()).hexdigest()[:_ID_LENGTH] if short in known.ids else short
+
+
+def _store_whole(home: Home, file: SourceFile) -> tuple[str, int] | NotNow:
+    """As _store; a file that is not whole yet, or not ours to read, is no reason to leave the others."""
     try:
         return _store(home, file)
     except StillMoving as moving:

@@ -49,7 +49,7 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
             click.echo(f"refused: {file.name}: {report.refused['message']}. {report.refused['way_out']}")
             return 1
         _print_rows(feed, report, out)
-        if (twin := _same_bytes(file, known)) is not None:
+        if (twin := _same_bytes(file, [d for d in known if d.feed == feed.feed])) is not None:
             why = f": {twin.reason}" if twin.reason else ""
             click.echo(f"these very bytes are in the warehouse already: {twin.file_name}, delivery {twin.delivery_id}; a run would change nothing")
             click.echo(f"it is {twin.status}{why}")

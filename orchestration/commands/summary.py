@@ -50,9 +50,10 @@ def print_summary(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery]
 def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
     """Deliveries that are held or refused with the reason, and how many rows are quarantined."""
     replaced = {earlier for d in deliveries if d.status == "accepted" for earlier in d.supersedes}
+    loaded = {d.sha256: d.feed for d in deliveries if d.status == "accepted"}
     stuck = [d for d in deliveries if d.status in ("held", "refused")]
-    for delivery in stuck[:_SHOWN_TROUBLES]:
-        note = " (a later file replaces it)" if delivery.delivery_id in replaced else ""
+    for delivery in stuck[:n_shown]:
+        note = " (a later file replaces it)" if delivery.delivery_id in replaced else f" (loaded as {loaded[delivery.sha256]})" if delivery.sha256 in loaded else ""
         console.print(f"[yellow]{delivery.status}[/] {delivery.delivery_id} {delivery.feed} {delivery.file_name}{note}: {_escape(delivery.reason)}")
     if len(stuck) > _SHOWN_TROUBLES:
         console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")

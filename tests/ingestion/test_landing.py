@@ -132,6 +132,32 @@ def test_a_file_that_cannot_be_read_does_not_cost_the_files_before_it(home, inbo
     assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260403.csv"]
 
 
+def test_bytes_that_came_under_a_name_of_another_feed_come_in_under_the_right_one(home, inbox):
+    feeds = FEEDS | {"other": complaint_feed(feed="other", files=["**/other*.csv"], order=r"_(?P<received>\d{8})")}
+    (inbox / "other_20260401.csv").write_bytes(b"Case\n1\n")
+    wrong = land(home, [str(inbox)], feeds).new[0]
+    (inbox / "other_20260401.csv").rename(inbox / "log_20260301.csv")
+    right = land(home, [str(inbox)], feeds).new[0]
+    assert (right["feed"], right["sha256"]) == ("log", wrong["sha256"]) and right["delivery_id"] != wrong["delivery_id"]
+    (inbox / "log_20260201.csv").write_bytes(b"Case\n1\n")
+    assert [entry["delivery_id"] for entry in land(home, [str(inbox)], feeds).repeats] == [right["delivery_id"]]
+    moments = {d.delivery_id: d.delivered_at.date() for d in read_catalogue(home, feeds)}
+    assert moments == {wrong["delivery_id"]: date(2026, 4, 1), right["delivery_id"]: date(2026, 2, 1)}
+
+
+def test_a_home_that_took_renamed_bytes_for_a_repeat_of_another_feed_loads_them(home, inbox):
+    feeds = FEEDS | {"other": complaint_feed(feed="other", files=["**/other*.csv"], order=r"_(?P<received>\d{8})")}
+    (inbox / "other_20260401.csv").write_bytes(b"Case\n1\n")
+    wrong = land(home, [str(inbox)], feeds).new[0]
+    (inbox / "other_20260401.csv").rename(inbox / "log_20260301.csv")
+    facts = {key: value for key, value in wrong.items() if key not in ("kind", "at", "entry", "previous")}
+    name = "log_20260301.csv"
+    Ledger(home.ledger).append("repeat", **facts | {"feed": "log", "file_name": name, "source_url": wrong["source_url"].replace("other_20260401.csv", name),
+                                                    "delivered_at": "2026-03-01T00:00:00+00:00"})
+    assert [entry["feed"] for entry in land(home, [str(inbox)], feeds).new] == ["log"]
+    assert next(d for d in read_catalogue(home, feeds) if d.feed == "other").delivered_at.date() == date(2026, 4, 1)
+
+
 def test_files_still_being_written_are_left_alone(home, inbox):
     (inbox / "log_20260401.csv.part").write_text("Case\n")
     (inbox / ".log_hidden.csv").write_text("Case\n")
