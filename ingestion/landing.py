@@ -23,7 +23,7 @@ from ingestion.home import Home, fsync_dir
 from ingestion.known_files import Known, owners_of, sight
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
-from ingestion.sources import SourceFile, StillMoving, list_inbox
+from ingestion.sources import NotNow, SourceFile, list_inbox
 
 _ID_LENGTH = 16
 _THREADS = 4
@@ -33,7 +33,7 @@ _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it lea
 
 @dataclass
 class LandReport:
-    """What an inbox held: new deliveries, files known already, files nobody can place, files that are not whole yet."""
+    """What an inbox held: new deliveries, files known already, files nobody can place, files that are not whole yet or cannot be read."""
 
     new: list[dict[str, Any]] = field(default_factory=list)
     repeats: list[dict[str, Any]] = field(default_factory=list)
@@ -100,7 +100,7 @@ def _land_some(
         try:
             for file, feed in files:
                 found = next(stored)
-                if isinstance(found, StillMoving):
+                if isinstance(found, NotNow):
                     report.unsettled.append(file.relative_path)
                     steps.done("", "", is_silent=True)
                     steps.say(f"left for the next run: {found}")
@@ -110,7 +110,7 @@ def _land_some(
                     known.add(facts)
                 steps.done("landed", f"{file.relative_path} as {facts['delivery_id']} ({feed.feed})", is_silent=kind == "repeat")
                 entries.append((kind, facts))
-        finally:  # a file that cannot be read ends the run, what came before it is kept
+        finally:  # a connection that breaks ends the run, what came before it is kept
             for entry in ledger.append_many(entries):
                 (report.new if entry["kind"] == "delivery" else report.repeats).append(entry)
 
@@ -142,8 +142,8 @@ def _store_whole(home: Home, file: SourceFile) -> tuple[str, int] | NotNow:
     """As _store; a file that is not whole yet, or not ours to read, is no reason to leave the others."""
     try:
         return _store(home, file)
-    except StillMoving as moving:
-        return moving
+    except NotNow as left:
+        return left
 
 
 def _store(home: Home, file: SourceFile) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,13 +34,17 @@ class SourceError(Told):
     """An inbox cannot be listed or read; the message says what to do and holds no credentials."""
 
 
-class StillMoving(SourceError):
+class NotNow(SourceError):
+    """One file cannot be taken now, which says nothing about the others of its inbox."""
+
+
+class StillMoving(NotNow):
     """A file has not the size it was listed with: it is still being written, or was cut off on its way."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file as an inbox offers it. `relative_path` is below the inbox, with forward slashes; n_bytes is 0 where the place does not tell."""
+    """One file as an inbox offers it. `relative_path` is below the inbox, with forward slashes, in readable text; n_bytes is 0 where the place does not tell."""
 
     inbox: str
     relative_path: str
@@ -56,7 +61,8 @@ class SourceFile:
     @property
     def url(self) -> str:
         """Where the file is, with the server and without credentials."""
-        return self.server + self.full_path if self.server else safe_url(self.filesystem.unstrip_protocol(self.full_path))
+        path = readable(self.full_path)
+        return self.server + path if self.server else safe_url(self.filesystem.unstrip_protocol(path))
 
     def open(self) -> IO[bytes]:
         return self.filesystem.open(self.full_path, "rb")
@@ -73,13 +79,15 @@ class SourceFile:
 
 
 def chunks_of(file: SourceFile | ZipMember) -> Iterator[bytes]:
-    """The bytes of a file in pieces. Raises SourceError when the place stops giving them."""
+    """The bytes of a file in pieces. Raises NotNow when this file is kept from us, SourceError when the place stops giving bytes."""
     n_read = 0
     try:
         with file.open() as source:
             while chunk := source.read(_CHUNK):
                 n_read += len(chunk)
                 yield chunk
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise NotNow(f"{file.relative_path} cannot be read, {_why(error)}; it was taken away since, is a link to nothing, or is not ours to read") from None
     except Exception as error:  # every library has errors of its own
         raise SourceError(
             f"inbox {safe_url(file.inbox)}: {file.relative_path} cannot be read, {_why(error)} after {n_read:,} bytes; nothing of it is kept, "
@@ -115,8 +123,13 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
         hidden = any(part.startswith(".") for part in relative.split("/"))
         if hidden or name.endswith((".part", ".tmp")):
             continue
-        file = SourceFile(shown, relative, info.get("size") or 0, _modified(filesystem, path, info), filesystem, path, server)
+        file = SourceFile(shown, readable(relative), info.get("size") or 0, _modified(filesystem, path, info), filesystem, path, server)
         yield from members_of(file) if name.lower().endswith(".zip") else (file,)
+
+
+def readable(path: str) -> str:
+    """The path as text that can be written and printed: bytes that are no UTF-8, line ends and other control characters as escapes."""
+    return "".join(sign.encode("unicode_escape").decode() if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in path)
 
 
 def safe_url(url: str) -> str:

@@ -16,8 +16,9 @@ import click
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
-from ingestion.known_files import Look, look
-from ingestion.sources import safe_url
+from ingestion.known_files import Known, Look, look, sight
+from ingestion.ledger import Ledger
+from ingestion.sources import SourceFile, safe_url
 from orchestration import alerts, pipeline
 from orchestration.ahead import HeadStart
 from orchestration.build_input import DBT_SOURCE, plan_build
@@ -104,6 +105,17 @@ def _report(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery], foun
 
     print_summary(home, feeds, deliveries)
     _list_unplaced(found.unplaced)
+    _list_left(home, found.unseen)
+
+
+def _list_left(home: Home, files: list[SourceFile]) -> None:
+    """Files of feeds that did not come in: half written, or not to be read; the reason stands in the progress of the run."""
+    seen = Known.read(Ledger(home.ledger)).seen if files else set()
+    left = [file.relative_path for file in files if sight(file) not in seen]
+    for path in left[:_SHOWN_UNPLACED]:
+        click.echo(f"not read   {path}: it could not be taken in whole, see above; the next run tries again")
+    if len(left) > _SHOWN_UNPLACED:
+        click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that could not be read")
 
 
 def _list_unplaced(left: list[tuple[str, list[str]]], *, err: bool = False) -> None:

@@ -13,7 +13,7 @@ from ingestion.home import Home
 from ingestion.known_files import Look, look
 from ingestion.landing import land, landed_path
 from ingestion.ledger import Ledger
-from ingestion.sources import SourceError
+from ingestion.sources import SourceError, SourceFile
 from tests.ingestion.conftest import complaint_feed
 
 
@@ -120,16 +120,41 @@ def test_a_crash_between_bytes_and_ledger_heals(home, inbox, monkeypatch):
     assert len(land(home, [str(inbox)], FEEDS).new) == 1
 
 
-def test_a_file_that_cannot_be_read_does_not_cost_the_files_before_it(home, inbox):
+def test_a_file_that_cannot_be_read_is_left_and_told_and_the_others_come_in(home, inbox):
+    for number in (1, 3):
+        (inbox / f"log_2026040{number}.csv").write_bytes(b"Case\n%d\n" % number)
+    (inbox / "log_20260402.csv").symlink_to(inbox / "gone")
+    told: list[str] = []
+    report = land(home, [str(inbox)], FEEDS, told.append)
+    assert [entry["file_name"] for entry in report.new] == ["log_20260401.csv", "log_20260403.csv"] and report.unsettled == ["log_20260402.csv"]
+    assert any("left for the next run: log_20260402.csv cannot be read, there is no such folder or file" in line for line in told)
+    (inbox / "gone").write_bytes(b"Case\n2\n")
+    assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260402.csv"]
+
+
+def test_a_place_that_breaks_ends_the_run_and_does_not_cost_the_files_before(home, inbox, monkeypatch):
     for number in (1, 2, 3):
         (inbox / f"log_2026040{number}.csv").write_bytes(b"Case\n%d\n" % number)
-    (inbox / "log_20260402.csv").unlink()
-    (inbox / "log_20260402.csv").symlink_to(inbox / "gone")
-    with pytest.raises(SourceError, match="log_20260402.csv cannot be read, there is no such folder or file"):
+    whole = SourceFile.open
+
+    def cut(file: SourceFile):
+        if file.name == "log_20260402.csv":
+            raise ConnectionResetError
+        return whole(file)
+
+    with monkeypatch.context() as patch, pytest.raises(SourceError, match="log_20260402.csv cannot be read, the connection broke"):
+        patch.setattr(SourceFile, "open", cut)
         land(home, [str(inbox)], FEEDS)
     assert [entry["file_name"] for entry in Ledger(home.ledger).entries()] == ["log_20260401.csv"]
-    (inbox / "log_20260402.csv").unlink()
-    assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260403.csv"]
+    assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260402.csv", "log_20260403.csv"]
+
+
+def test_names_that_are_no_utf8_or_hold_control_characters_are_told_with_escapes(home, inbox):
+    for name in (b"log_caf\xe9_20260401.csv", b"log_a\nb_20260402.csv", "log_é\u2014日_20260403.csv".encode()):
+        (inbox / os.fsdecode(name)).write_bytes(b"Case\n" + name)
+    report = land(home, [str(inbox)], FEEDS)
+    assert sorted(entry["file_name"] for entry in report.new) == [r"log_a\nb_20260402.csv", r"log_caf\udce9_20260401.csv", "log_é\u2014日_20260403.csv"]
+    assert land(home, [str(inbox)], FEEDS).n_known == 3
 
 
 def test_bytes_that_came_under_a_name_of_another_feed_come_in_under_the_right_one(home, inbox):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import paramiko
 import pytest
 
+from ingestion import sources
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
 from ingestion.known_files import look
@@ -199,4 +200,4 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(tmp_path: P
     from ingestion import landing
 
     found = [landing._store_whole(home, file) for file in listed]
-    assert isinstance(found[0], landing.StillMoving) and found[1][1] == (inbox / "log_20260402.csv").stat().st_size
+    assert isinstance(found[0], sources.StillMoving) and found[1][1] == (inbox / "log_20260402.csv").stat().st_size
