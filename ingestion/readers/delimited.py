@@ -59,6 +59,7 @@ def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_ski
 def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> str:
     """SQL that reads the file; too short and too long records are kept and named.
 
+    One of several lines may be whole records behind a stray quote: that is an error, so that the repaired twin is read.
     `nullstr` is a byte that no text has, so a missing column (null) differs from an empty one.
     """
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in [*headers, _EXTRA])
@@ -68,10 +69,15 @@ def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> st
         f"delim={literal(fmt.delimiter)}, quote={quote}, escape={quote}, nullstr=chr(1), null_padding=true, "
         f"strict_mode=true, parallel=false, max_line_size={MAX_RECORD_BYTES}, columns={{{columns}}})"
     )
+    cells = ", ".join(identifier(name) for name in [*headers, _EXTRA])
+
+    def unless_joined(problem: str) -> str:
+        return f"case when contains(concat_ws('', {cells}), chr(10)) then error('lines joined by a quote, ' || _row_number) else '{problem}' end"
+
     return (
-        f"(select * exclude ({_EXTRA}), row_number() over () as _row_number, "
-        f"case when {_EXTRA} is not null then 'too_many_columns' "
-        f"when {identifier(headers[-1])} is null then 'too_few_columns' end as _problem from {scan})"
+        f"(select * exclude ({_EXTRA}) replace (case _problem when 1 then {unless_joined('too_many_columns')} when 2 then {unless_joined('too_few_columns')} end as _problem) "
+        f"from (select *, row_number() over () as _row_number, "
+        f"case when {_EXTRA} is not null then 1 when {identifier(headers[-1])} is null then 2 end as _problem from {scan}))"
     )
 
 

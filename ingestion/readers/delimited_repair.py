@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
     with scratch(".repaired") as clean, path.open("rb") as source, clean.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        records = _records(source, (fmt.quote or "").encode())
+        records = _records(source, (fmt.quote or "").encode(), lambda raw: _cells(raw, None, fmt, n_columns)[1])
         for _ in range(n_skipped):
             next(records, None)
         number = 0
@@ -64,8 +64,8 @@ def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tupl
     return cells, None
 
 
-def _records(source, quote: bytes) -> Iterator[tuple[bytes, str | None]]:
-    """Records as bytes without their line end. A quote that never closes costs its own line only."""
+def _records(source, quote: bytes, problem_of: Callable[[bytes], str | None]) -> Iterator[tuple[bytes, str | None]]:
+    """Records as bytes without their line end. A quote that never closes, or closes in another record, costs its own line only."""
     while line := _line(source):
         if len(line) >= MAX_RECORD_BYTES:
             yield b"", "line_too_long"
@@ -74,25 +74,32 @@ def _records(source, quote: bytes) -> Iterator[tuple[bytes, str | None]]:
             yield line.rstrip(b"\r\n"), None
             continue
         resume = source.tell()
-        record, is_closed = _continue(source, line, quote)
-        if is_closed:
+        record = b"".join(lines := _continue(source, line, quote))
+        if lines and not _is_stray(record, lines, problem_of):
             yield record.rstrip(b"\r\n"), None
         else:
             source.seek(resume)
             yield b"", "unterminated_quote"
 
 
-def _continue(source, line: bytes, quote: bytes) -> tuple[bytes, bool]:
-    parts, size = [line], len(line)
+def _is_stray(record: bytes, lines: list[bytes], problem_of: Callable[[bytes], str | None]) -> bool:
+    """Whether the quote of the first line is none: what it joins cannot be split, or holds a line that is a record by itself."""
+    problem = problem_of(record)
+    return problem == "malformed_line" or (problem is not None and any(problem_of(line) is None for line in lines[1:]))
+
+
+def _continue(source, line: bytes, quote: bytes) -> list[bytes]:
+    """The lines up to the one whose quote closes that of `line`; none where there is no such line near."""
+    lines, size = [line], len(line)
     for _ in range(MAX_RECORD_LINES):
         more = _line(source)
         size += len(more)
         if not more or size >= MAX_RECORD_BYTES:
-            return b"", False
-        parts.append(more)
+            return []
+        lines.append(more)
         if more.count(quote) % 2 == 1:
-            return b"".join(parts), True
-    return b"", False
+            return lines
+    return []
 
 
 def _line(source) -> bytes:

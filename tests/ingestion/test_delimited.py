@@ -48,6 +48,24 @@ def test_a_broken_line_is_one_quarantined_row(conformed, line, rule):
     assert done.rows("row_number, case_id")[2:] == [(3, "3"), (4, "4")]
 
 
+@pytest.mark.parametrize("stray", [
+    '2,01/04/2026 10:00,,O"Brien,,\n',  # the next line opens a text of two lines
+    '2,01/04/2026 10:00,,"Bo,,\n',
+    '2,"01/04/2026 10:00,,,,\n',
+])
+@pytest.mark.parametrize("later", ["", '8,01/04/2026 10:00,,,,Bo"\n', '8,01/04/2026 10:00,,O"Hara,,"a\nb"\n'])
+def test_a_stray_quote_costs_its_own_line_and_no_other(conformed, stray, later):
+    text = '3,01/04/2026 10:00,,,,"two\nlines"\n'
+    done = conformed(f"{HEADER}\n{body(1)}{stray}{text}{body(4, 5, 6)}{text.replace('3', '7', 1)}{later}{body(9)}")
+    assert {"1", "3", "4", "5", "6", "7", "9"} <= {row[0] for row in done.rows("case_id") if row[0]}
+    assert done.report.n_quarantined <= 4
+
+
+def test_a_short_record_of_two_lines_is_one_quarantined_row(conformed):
+    done = conformed(f'{HEADER}\n{body(1)}2,01/04/2026 10:00,,,"two\nlines"\n{body(3)}')
+    assert done.rules() == [[], ["too_few_columns"], []]
+
+
 def test_two_open_quotes_do_not_swallow_what_lies_between(conformed):
     lines = '2,01/04/2026 10:00,,,,"open\n' + body(3) + '4,01/04/2026 10:00,,,,"open too\n' + body(5)
     done = conformed(f"{HEADER}\n{body(1)}{lines}")
