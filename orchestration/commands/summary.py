@@ -40,23 +40,23 @@ def print_summary(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery]
     except NothingPublished as nothing:
         console.print(str(nothing))
         return
-    print_troubles(console, deliveries)
+    print_troubles(console, deliveries, _SHOWN_TROUBLES)
     print_unmapped(console, home, feeds)
     if restated:
         console.print(f"[yellow]RESTATED[/] values that had been published: {restated}; which, and why: pxw restatements")
     _print_places(home, console)
 
 
-def print_troubles(console: Console, deliveries: list[Delivery]) -> None:
-    """Deliveries that are held or refused with the reason, and how many rows are quarantined."""
+def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | None = None) -> None:
+    """Deliveries that are held or refused with the reason (the first `n_shown`, or all), and how many rows are quarantined."""
     replaced = {earlier for d in deliveries if d.status == "accepted" for earlier in d.supersedes}
     loaded = {d.sha256: d.feed for d in deliveries if d.status == "accepted"}
     stuck = [d for d in deliveries if d.status in ("held", "refused")]
     for delivery in stuck[:n_shown]:
         note = " (a later file replaces it)" if delivery.delivery_id in replaced else f" (loaded as {loaded[delivery.sha256]})" if delivery.sha256 in loaded else ""
         console.print(f"[yellow]{delivery.status}[/] {delivery.delivery_id} {delivery.feed} {delivery.file_name}{note}: {_escape(delivery.reason)}")
-    if len(stuck) > _SHOWN_TROUBLES:
-        console.print(f"... and {len(stuck) - _SHOWN_TROUBLES} more: pxw status")
+    if n_shown is not None and len(stuck) > n_shown:
+        console.print(f"... and {len(stuck) - n_shown} more: pxw status")
     if any(d.status == "held" for d in stuck):
         console.print('a held delivery is loaded after: pxw release ID --reason "..."')
     n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)

@@ -13,6 +13,7 @@ import pytest
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from orchestration.commands.status import status
 from orchestration.pipeline import bring_in, land
 from orchestration.unmapped import left_out_lines
 from tests.ingestion.workbooks import workbook
@@ -30,6 +31,17 @@ def test_a_total_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert [line for line in lines if line.endswith(f"2 rows accepted, 0 quarantined; {warned}")]
     [entry] = Ledger(home.ledger).entries("conform")
     assert entry["notes"] == [warned, "1 total rows were checked and left out"]
+
+
+def test_status_tells_every_delivery_that_waits_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inbox, home = tmp_path / "inbox", Home(tmp_path / "home")
+    inbox.mkdir()
+    for number in range(1, 13):
+        (inbox / f"encounters_daily_202601{number:02}_20260201.csv").write_text(f"Remark\n{number}\n")
+    bring_in(home, load_feeds(), [str(inbox)], lambda _: None, {})
+    status(home, as_json=False)
+    told = capsys.readouterr().out
+    assert told.count("\nrefused ") == 12 and "more: pxw status" not in told
 
 
 def test_deliveries_whose_feed_is_not_defined_any_more_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
