@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ingestion.archive_members import ZipMember
 
 _CHUNK = 4 << 20
+_NO_FILES = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
 _PATIENCE = 30  # seconds a server may take to answer
 # Packages that are not part of the usual installation: protocol -> (package, extra of this project).
 _EXTRAS = {"sftp": ("paramiko", "sftp"), "ssh": ("paramiko", "sftp"), "s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3")}
@@ -98,7 +100,7 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
     """Every file below an inbox (folder path or URL such as sftp://host/dir, https://host/dir/), sorted by path.
 
     `${NAME}` in a URL is replaced by that environment variable. Hidden files and names that end in .part
-    or .tmp are still being written and are left out. Of a zip archive every file in it. Raises SourceError.
+    or .tmp are still being written and are left out, as are pipes and devices: reading one may wait for ever. Of a zip archive every file in it. Raises SourceError.
     """
     shown, url = safe_url(url), _with_secrets(url)
     protocol = url.partition("://")[0].lower() if "://" in url else ""
@@ -121,7 +123,7 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
         relative = path.removeprefix(base)
         name = relative.rpartition("/")[2]
         hidden = any(part.startswith(".") for part in relative.split("/"))
-        if hidden or name.endswith((".part", ".tmp")):
+        if hidden or name.endswith((".part", ".tmp")) or stat.S_IFMT(info.get("mode") or 0) in _NO_FILES:
             continue
         file = SourceFile(shown, readable(relative), info.get("size") or 0, _modified(filesystem, path, info), filesystem, path, server)
         yield from members_of(file) if name.lower().endswith(".zip") else (file,)

@@ -183,9 +183,10 @@ def test_a_home_that_took_renamed_bytes_for_a_repeat_of_another_feed_loads_them(
     assert next(d for d in read_catalogue(home, feeds) if d.feed == "other").delivered_at.date() == date(2026, 4, 1)
 
 
-def test_files_still_being_written_are_left_alone(home, inbox):
+def test_files_still_being_written_and_pipes_are_left_alone(home, inbox):
     (inbox / "log_20260401.csv.part").write_text("Case\n")
     (inbox / ".log_hidden.csv").write_text("Case\n")
+    os.mkfifo(inbox / "log_20260402.csv")
     report = land(home, [str(inbox)], FEEDS)
     assert (report.new, report.unmatched) == ([], [])
 
