@@ -44,6 +44,14 @@ def owners_of(feeds: dict[str, Feed], relative_path: str) -> list[str]:
     return [name for name, feed in feeds.items() if feed.matches(relative_path)]
 
 
+def why_unplaced(path: str, owners: list[str]) -> str:
+    """Why a file is not taken, and where to look. An archive is a file of its own only where it could not be taken apart."""
+    if path.lower().endswith(".zip") and not owners:
+        return ("an archive that is damaged, locked or empty, or has packed or unsafe files in it; none of them is taken. "
+                "Which it is: `pxw check FILE --feed NAME`, with the feed its files are of")
+    return f"matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds"
+
+
 def still_unplaced(ledger: Ledger, feeds: dict[str, Feed]) -> list[dict[str, Any]]:
     """Files the ledger calls unplaced that today's feeds would not take either and that never came in: newest sight of each."""
     files: dict[str, dict[str, Any]] = {}

@@ -16,7 +16,7 @@ import click
 from ingestion.catalogue import Delivery, read_catalogue
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
-from ingestion.known_files import Known, Look, look, sight
+from ingestion.known_files import Known, Look, look, sight, why_unplaced
 from ingestion.ledger import Ledger
 from ingestion.sources import SourceFile, safe_url
 from orchestration import alerts, pipeline
@@ -120,7 +120,7 @@ def _list_left(home: Home, files: list[SourceFile]) -> None:
 
 def _list_unplaced(left: list[tuple[str, list[str]]], *, err: bool = False) -> None:
     for path, owners in left[:_SHOWN_UNPLACED]:
-        click.echo(f"not taken  {path}: matches {' and '.join(owners) or 'no feed'}; see 'files' in the feeds", err=err)
+        click.echo(f"not taken  {path}: {why_unplaced(path, owners)}", err=err)
     if len(left) > _SHOWN_UNPLACED:
         click.echo(f"... and {len(left) - _SHOWN_UNPLACED} more files that were not taken: pxw status", err=err)
     if any(not owners for _, owners in left):

@@ -20,7 +20,7 @@ from ingestion.cadence import due_after
 from ingestion.catalogue import Delivery, read_catalogue, row_facts
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home
-from ingestion.known_files import still_unplaced
+from ingestion.known_files import still_unplaced, why_unplaced
 from ingestion.ledger import Ledger
 from orchestration.commands.summary import print_troubles, print_unmapped
 from orchestration.published import manifest
@@ -69,6 +69,8 @@ def _delivery_facts(delivery: Delivery) -> dict[str, Any]:
 
 
 def _print(home: Home, facts: dict[str, Any], feeds: dict[str, Feed], deliveries: list[Delivery]) -> None:
+    from rich.markup import escape
+
     from orchestration.commands.console import console as new_console
 
     console = new_console()
@@ -80,7 +82,7 @@ def _print(home: Home, facts: dict[str, Any], feeds: dict[str, Feed], deliveries
     print_troubles(console, deliveries)
     print_unmapped(console, home, feeds)
     for file in facts["unplaced"]:
-        console.print(f"[yellow]not taken[/] {file['file_name']}: matches {' and '.join(file['feeds']) or 'no feed'}; see 'files' in the feeds", markup=True)
+        console.print(f"[yellow]not taken[/] {escape(file['file_name'])}: {why_unplaced(file['file_name'], file['feeds'])}", markup=True)
     told = facts["published"]
     console.print(f"published: run {told['run_id']} at {told['published_at']}" if told["run_id"] else "published: nothing yet")
 

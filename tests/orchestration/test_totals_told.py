@@ -6,6 +6,7 @@ Does not belong here: codes without a unit (tests/run/test_commands.py).
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ def test_status_tells_every_delivery_that_waits_for_a_person(tmp_path: Path, cap
     status(home, as_json=False)
     told = capsys.readouterr().out
     assert told.count("\nrefused ") == 12 and "more: pxw status" not in told
+
+
+def test_an_archive_that_cannot_be_taken_apart_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its files were once said to match no feed, which sent people to the definitions."""
+    inbox, home = tmp_path / "inbox", Home(tmp_path / "home")
+    inbox.mkdir()
+    with zipfile.ZipFile(inbox / "march.zip", "w") as archive:
+        archive.writestr("encounters_daily_202603_20260402.csv", "Date,Facility,Department,Class,Count\n")
+    whole = (inbox / "march.zip").read_bytes()
+    (inbox / "march.zip").write_bytes(whole[:-30])
+    (inbox / "[other].txt").write_text("x")
+    land(home, [str(inbox)], load_feeds())
+    status(home, as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "not taken march.zip: an archive that is damaged, locked or empty" in told and "not taken [other].txt: matches no feed" in told
 
 
 def test_deliveries_whose_feed_is_not_defined_any_more_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
