@@ -21,16 +21,17 @@ OF_FILES = ("delivery", "repeat", "unplaced")  # entries about files of inboxes
 
 @dataclass(frozen=True)
 class Look:
-    """What inboxes hold: files of one feed that are not in the ledger yet; files of no feed or several, path below the inbox and feeds."""
+    """What inboxes hold: files of one feed that are not in the ledger yet; files of no feed or several, path below the inbox and feeds; folders that may not be looked into."""
 
     unseen: list[SourceFile]
     unplaced: list[tuple[str, list[str]]]
+    locked: list[str] = field(default_factory=list)
 
 
 def look(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed]) -> Look:
     """List the inboxes once, without reading a file. Raises SourceError when one cannot be listed."""
     known, found = Known.read(Ledger(home.ledger)), Look([], [])
-    for file in (file for inbox in inboxes for file in list_inbox(inbox)):
+    for file in (file for inbox in inboxes for file in list_inbox(inbox, found.locked)):
         owners = owners_of(feeds, file.relative_path)
         if len(owners) != 1:
             found.unplaced.append((file.relative_path, owners))

@@ -96,16 +96,18 @@ def chunks_of(file: SourceFile | ZipMember) -> Iterator[bytes]:
             "files before it are; the next run goes on from here") from None
 
 
-def list_inbox(url: str) -> Iterator[SourceFile]:
+def list_inbox(url: str, locked: list[str] | None = None) -> Iterator[SourceFile]:
     """Every file below an inbox (folder path or URL such as sftp://host/dir, https://host/dir/), sorted by path.
 
     `${NAME}` in a URL is replaced by that environment variable. Hidden files and names that end in .part
-    or .tmp are still being written and are left out, as are pipes and devices: reading one may wait for ever. Of a zip archive every file in it. Raises SourceError.
+    or .tmp are still being written and are left out, as are pipes and devices: reading one may wait for ever.
+    Of a zip archive every file in it. Folders that may not be looked into are added to `locked`, by their
+    path below the inbox. Raises SourceError.
     """
     shown, url = safe_url(url), _with_secrets(url)
     protocol = url.partition("://")[0].lower() if "://" in url else ""
     try:
-        filesystem, root, found = _found(url, protocol)
+        filesystem, root, found, closed = _found(url, protocol)
         if root in found:
             raise SourceError("it is a file, not a folder; name its folder, or look at it with `pxw check`")
         is_missing = not found and not filesystem.isdir(root)
@@ -119,6 +121,8 @@ def list_inbox(url: str) -> Iterator[SourceFile]:
         raise SourceError(f"inbox {shown}: there is no such folder")
     server = _server(url) if protocol in ("sftp", "ssh", "ftp", "smb") else ""
     base = root.rstrip("/") + "/"
+    if locked is not None:
+        locked += sorted(readable(path.removeprefix(base)) for path in closed if "/." not in path.removeprefix(root))
     for path, info in sorted(found.items()):
         relative = path.removeprefix(base)
         name = relative.rpartition("/")[2]
@@ -142,20 +146,45 @@ def safe_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _found(url: str, protocol: str) -> tuple[Any, str, dict[str, dict]]:
-    """Something that opens paths, the path of the inbox in it, and its files by path."""
+def _found(url: str, protocol: str) -> tuple[Any, str, dict[str, dict], list[str]]:
+    """Something that opens paths, the path of the inbox in it, its files by path, and folders that may not be looked into."""
     if protocol in ("http", "https"):
         from ingestion.web_inbox import WebPlace
 
         place = WebPlace(url, _PATIENCE)
-        return place, place.root, place.find()
+        return place, place.root, place.find(), []
     import fsspec
 
     if protocol in ("sftp", "ssh"):
         filesystem, root = _sftp(url)
     else:
         filesystem, root = fsspec.core.url_to_fs(url)
-    return filesystem, root, filesystem.find(root, detail=True)
+    if type(filesystem).find is not fsspec.AbstractFileSystem.find:  # buckets have no folders
+        return filesystem, root, filesystem.find(root, detail=True), []
+    return filesystem, root, *_walked(filesystem, root)
+
+
+def _walked(filesystem: Any, root: str) -> tuple[dict[str, dict], list[str]]:
+    """Files below a folder by path, and folders that may not be looked into. The library's own walk passes over what it cannot list, whatever the reason."""
+    files, locked, folders = {}, [], [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            listing = filesystem.ls(folder, detail=True)
+        except PermissionError:
+            if folder == root:
+                raise
+            locked.append(folder)
+            continue
+        except FileNotFoundError:  # taken away since; where it is the inbox itself, the caller says so
+            continue
+        for info in listing:
+            path = info["name"].rstrip("/")
+            if info["type"] != "directory":
+                files[path] = info
+            elif path != folder:
+                folders.append(path)
+    return files, locked
 
 
 def _sftp(url: str) -> tuple[Any, str]:

@@ -41,6 +41,7 @@ def run(home: Home, named: list[str], as_of: date | None, force: bool, sample_if
         found, deliveries = look(home, inboxes, feeds), read_catalogue(home, feeds)
         if not deliveries and not found.unseen:  # empty marts would look like a success
             _report_nothing(inboxes, found.unplaced)
+            _list_locked(found.locked, err=True)
             return 1
         if not (force or found.unseen or pipeline.has_work(home, feeds, deliveries) or plan_build(home, feeds, as_of, deliveries).is_changed):
             click.echo(f"nothing new since the last run ({time.monotonic() - started:.1f} s); published marts are unchanged")
@@ -106,6 +107,12 @@ def _report(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery], foun
     print_summary(home, feeds, deliveries)
     _list_unplaced(found.unplaced)
     _list_left(home, found.unseen)
+    _list_locked(found.locked)
+
+
+def _list_locked(folders: list[str], *, err: bool = False) -> None:
+    for folder in folders:
+        click.echo(f"not read   {folder}/: a folder that may not be looked into; files in it do not come in", err=err)
 
 
 def _list_left(home: Home, files: list[SourceFile]) -> None:

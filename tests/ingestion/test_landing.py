@@ -7,6 +7,7 @@ import os
 from datetime import date
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from ingestion.catalogue import read_catalogue
 from ingestion.home import Home
@@ -147,6 +148,25 @@ def test_a_place_that_breaks_ends_the_run_and_does_not_cost_the_files_before(hom
         land(home, [str(inbox)], FEEDS)
     assert [entry["file_name"] for entry in Ledger(home.ledger).entries()] == ["log_20260401.csv"]
     assert [entry["file_name"] for entry in land(home, [str(inbox)], FEEDS).new] == ["log_20260402.csv", "log_20260403.csv"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_and_the_others_are_read(home, inbox, monkeypatch):
+    for folder in ("locked", "open/deep", ".hidden"):
+        (inbox / folder).mkdir(parents=True)
+    (inbox / "open" / "deep" / "log_20260401.csv").write_bytes(b"Case\n1\n")
+    whole, denied = LocalFileSystem.ls, {str(inbox / "locked"), str(inbox / ".hidden")}
+
+    def ls(self, path, detail=False, **more):
+        if path in denied:
+            raise PermissionError(13, "denied", path)
+        return whole(self, path, detail, **more)
+
+    monkeypatch.setattr(LocalFileSystem, "ls", ls)
+    found = look(home, [str(inbox)], FEEDS)
+    assert ([file.relative_path for file in found.unseen], found.locked) == (["open/deep/log_20260401.csv"], ["locked"])
+    denied.add(str(inbox))
+    with pytest.raises(SourceError, match="cannot be listed, the place does not permit it"):
+        look(home, [str(inbox)], FEEDS)
 
 
 def test_names_that_are_no_utf8_or_hold_control_characters_are_told_with_escapes(home, inbox):
