@@ -6,9 +6,10 @@ Does not belong here: KPI values that are not published.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
-from ingestion.catalogue import Delivery, row_facts
+from ingestion.catalogue import Delivery, row_facts, up_to
 from ingestion.feed import Feed
 from ingestion.home import Home
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
@@ -40,11 +41,17 @@ def print_summary(home: Home, feeds: dict[str, Feed], deliveries: list[Delivery]
     except NothingPublished as nothing:
         console.print(str(nothing))
         return
-    print_troubles(console, deliveries, _SHOWN_TROUBLES)
+    print_troubles(console, published_from(home, deliveries), _SHOWN_TROUBLES)
     print_unmapped(console, home, feeds)
     if restated:
         console.print(f"[yellow]RESTATED[/] values that had been published: {restated}; which, and why: pxw restatements")
     _print_places(home, console)
+
+
+def published_from(home: Home, deliveries: list[Delivery]) -> list[Delivery]:
+    """Those that the published marts know of: of a run as of a date, the ones delivered up to it."""
+    as_of = manifest(home).get("as_of")
+    return up_to(deliveries, date.fromisoformat(as_of) if as_of else None)
 
 
 def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | None = None) -> None:

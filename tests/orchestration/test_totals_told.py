@@ -6,15 +6,18 @@ Does not belong here: codes without a unit (tests/run/test_commands.py).
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from ingestion.catalogue import read_catalogue
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.ledger import Ledger
 from orchestration.commands.status import status
+from orchestration.commands.summary import published_from
 from orchestration.pipeline import bring_in, land
 from orchestration.unmapped import left_out_lines
 from tests.ingestion.workbooks import workbook
@@ -43,6 +46,19 @@ def test_status_tells_every_delivery_that_waits_for_a_person(tmp_path: Path, cap
     status(home, as_json=False)
     told = capsys.readouterr().out
     assert told.count("\nrefused ") == 12 and "more: pxw status" not in told
+
+
+def test_after_a_run_as_of_a_date_later_deliveries_are_not_called_loaded(tmp_path: Path) -> None:
+    inbox, home = tmp_path / "inbox", Home(tmp_path / "home").create()
+    inbox.mkdir()
+    for received in (20260201, 20260301):
+        (inbox / f"encounters_daily_{received}.csv").write_text(f"Date,Facility,Department,Class,Count\n2026-01-01,F1,,IP,{received}\n")
+    land(home, [str(inbox)], load_feeds())
+    known = read_catalogue(home, load_feeds())
+    for as_of, n in (("2026-02-10", 1), ("2019-01-01", 0), (None, 2)):
+        home.published.mkdir(exist_ok=True)
+        (home.published / "manifest.json").write_text(json.dumps({"as_of": as_of}))
+        assert len(published_from(home, known)) == n
 
 
 def test_an_archive_that_cannot_be_taken_apart_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
