@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.sql import identifier, literal
+from ingestion.values_sql import key_text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -69,7 +70,7 @@ def mark_repeated_keys(con: DuckDBPyConnection, feed: Feed, parts: dict[str, Pat
     """
     if not feed.unique:
         return
-    key = ", ".join(identifier(name) for name in feed.business_key)
+    key = ", ".join(key_text(name) for name in feed.business_key)
     found = con.execute(f"select distinct delivery_id from {_parquet(*parts.values())} where len(problems) = 0 "
                         f"group by delivery_id, {key} having count(*) > 1").fetchall()
     for (delivery_id,) in found:

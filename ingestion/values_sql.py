@@ -22,6 +22,11 @@ _NUMBER = rf"{_WHOLE}(?:\.[0-9]+)?"
 _RANGE = rf"\s*(>=|<=|>|<|≥|≤)?\s*({_NUMBER})\s*%?\s*(?:[-–]\s*({_NUMBER})\s*%?\s*)?"
 
 
+def key_text(name: str) -> str:
+    """A column of a key as it is compared: clin and CLIN are one code wherever places and classes are looked up (dbt: key_texts)."""
+    return f"upper({identifier(name)})" if name in ("facility_code", "unit_code", "class_code") else identifier(name)
+
+
 def whole_number(text: str, spec: ColumnSpec) -> str:
     """The integer a text says, null where it says none; 3.0 is 3."""
     plain = _in_points(text, spec)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from ingestion.catalogue import Delivery, raw_path
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.sql import identifier, literal
+from ingestion.sql import literal
+from ingestion.values_sql import key_text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -168,7 +169,7 @@ def _rows(home: Home, feed: Feed, deliveries: Sequence[Delivery]) -> str:
 
 
 def _key(columns: Sequence[str]) -> str:
-    return f"hash({', '.join(identifier(name) for name in columns)})"
+    return f"hash({', '.join(map(key_text, columns))})"
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from (
         first_value(s.delivery_id) over {{ newest_first }} as superseded_by_delivery_id,
         first_value(s.row_number) over {{ newest_first }} as superseded_by_row_number
     from (
-        select delivery_id, row_number, {{ key | join(', ') }}, {{ hash(key) }} as key_hash from {{ ref('stg_' ~ feed) }}
+        select delivery_id, row_number, {{ keys_of(key) }}, {{ hash(key_texts(key)) }} as key_hash from {{ ref('stg_' ~ feed) }}
     ) as s
     inner join (
-        select {{ hash(key) }} as key_hash from {{ ref('stg_' ~ feed) }} group by 1 having count(*) > 1
+        select {{ hash(key_texts(key)) }} as key_hash from {{ ref('stg_' ~ feed) }} group by 1 having count(*) > 1
     ) as r on r.key_hash = s.key_hash
     inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = s.delivery_id
 ) as v
@@ -34,13 +34,27 @@ inner join (
             c.*, d.delivery_order,
             max(d.delivery_order) over ({{ partition(columns) }}) as newest_order,
             first_value(c.delivery_id) over ({{ partition(columns) }} order by d.delivery_order desc) as newest_delivery_id
-        from (select distinct {{ (columns + ['delivery_id']) | join(', ') }} from {{ ref('stg_' ~ feed) }}) as c
+        from (select distinct {{ keys_of(columns) ~ ', ' if columns }}delivery_id from {{ ref('stg_' ~ feed) }}) as c
         inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = c.delivery_id
     ) as versions
     where delivery_order < newest_order
 ) as o
     on o.delivery_id = s.delivery_id
-    {%- for column in columns %} and o.{{ column }} is not distinct from s.{{ column }}{% endfor %}
+    {%- for column in columns %} and o.{{ column }} is not distinct from {{ key_texts(['s.' ~ column])[0] }}{% endfor %}
+{%- endmacro %}
+
+{# Columns of a key as they are compared: codes of places and classes in capitals, because clin and CLIN are one code wherever codes
+   are looked up; a correction that writes it otherwise is the same row. key_text in ingestion/values_sql.py says the same of one file. #}
+{% macro key_texts(columns) -%}
+{%- set texts = [] -%}
+{%- for column in columns -%}
+{%- do texts.append('upper(' ~ column ~ ')' if column.split('.')[-1] in ['facility_code', 'unit_code', 'class_code'] else column) -%}
+{%- endfor -%}
+{{ return(texts) }}
+{%- endmacro %}
+
+{% macro keys_of(columns) -%}
+{%- for column in columns %}{{ key_texts([column])[0] }} as {{ column }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 {# Of several returned questionnaires of one patient about one stay or visit the first received counts, unless a later one has at least

@@ -220,7 +220,8 @@ def _encounters(given: Input, truth: Truth, draw: random.Random) -> None:
             n = draw.randint(200, 900)
             rows.append(count("HOSP-B" if unit == "F2/A1" else "HOSP-A", code, name, month, n))
             truth.encounters[unit, encounter_class, month] = n
-    given.delivery("sheet", "2025-02-03", [row | {"n_encounters": 1} for row in rows if row["period_start_on"] < day("2025-02-01")])
+    # Codes are written otherwise in the sheet that is restated: they are the same codes.
+    given.delivery("sheet", "2025-02-03", [row | {"n_encounters": 1, "unit_code": row["unit_code"].lower(), "class_code": row["class_code"].upper()} for row in rows if row["period_start_on"] < day("2025-02-01")])
     given.delivery("sheet", "2025-08-03", [*rows, count("HOSP-A", "4 West", "ED visits", "2025-08", 20, is_partial=True)])
     visit = {"facility_code": "HOSP-A", "unit_code": "4 West", "class_code": "AMB", "status_code": "finished"}
 

@@ -40,7 +40,7 @@ def test_visits_count_once_and_only_when_finished(warehouse: Warehouse) -> None:
 
 
 def test_sheets_are_restated_and_partial_months_are_not_whole(warehouse: Warehouse) -> None:
-    assert warehouse.rows("select * from core.fct_encounter_count where n_encounters = 1 and feed = 'sheet'") == []
+    assert warehouse.rows("select * from core.fct_encounter where n_encounters = 1 and feed = 'sheet'") == []
     states = warehouse.rows("select facility_id, encounter_class, month_start_on, state from core.encounter_completeness where not is_complete and month_start_on < '2025-08-01'")
     assert [tuple(row.values()) for row in states] == [("F2", "surgery_short_stay", day("2025-02-01"), "NOT_DELIVERED")]
     partial = warehouse.row("select state from core.encounter_completeness where encounter_class = 'emergency' and month_start_on = '2025-08-01'")

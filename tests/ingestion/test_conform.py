@@ -71,6 +71,18 @@ def test_second_row_with_a_key_is_quarantined(conformed):
     assert done.report.n_quarantined == 1
 
 
+def test_codes_of_places_that_differ_in_capitals_only_are_one_key_and_other_keys_are_not(conformed):
+    counts = Feed.model_validate({
+        "feed": "counts", "label": "Counts", "kind": "encounter_count", "files": "*.csv", "format": {"type": "delimited"}, "unique": True,
+        "time_zone": "UTC", "business_key": ["facility_code", "unit_code", "class_code", "period_start_on"], "constants": {"period_grain": "day"},
+        "columns": {"facility_code": {"from": "F"}, "unit_code": {"from": "U"}, "class_code": {"from": "C"},
+                    "period_start_on": {"from": "D", "type": "date", "formats": ["%Y-%m-%d"]}, "n_encounters": {"from": "N", "type": "integer"}}})
+    done = conformed("F,U,C,D,N\nF1,4W,IP,2026-01-01,5\nf1,4w,ip,2026-01-01,5\nF1,4W,IP,2026-01-02,5\n", counts)
+    assert done.rules() == [[], ["duplicate_key"], []]
+    cases = conformed(f"{HEADER}\na1,01/04/2026 10:00,,,,\nA1,01/04/2026 10:00,,,,\n")
+    assert cases.rules() == [[], []]
+
+
 def test_header_alternatives_and_new_columns(conformed):
     done = conformed("Case,Date received,Event,MRN,Staff,Text,Mood\n1,01/04/2026 10:00,,,,,good\n")
     assert done.report.n_accepted == 1
