@@ -17,6 +17,7 @@ from ingestion.conform import conform
 from ingestion.feed import FEEDS_DIR, Feed, load_feeds
 from ingestion.instruments import SEEDS_DIR, permitted_answers
 from tests.ingestion.conftest import KEYS, MOMENT, Conformed
+from tests.ingestion.workbooks import workbook
 
 SHIPPED = {
     "cms_hcahps_public", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "hcahps_xml", "org_units", "press_ganey_hcahps",
@@ -148,3 +149,27 @@ def test_tuva_counts_keep_their_totals(feeds, shared, tmp_path):
     for group, month, n in got.rows("class_code, strftime(period_start_on, '%Y%m'), n_encounters"):
         counted[group, month] += n
     assert counted == expected
+
+
+def counts_workbook(feeds, tmp_path, header: list, *rows: list) -> Conformed:
+    (path := tmp_path / "encounter_counts_202602_20260301.xlsx").write_bytes(workbook(["Volumes"], ["Hospital", "Unit", "Patient class", *header], *rows))
+    return read(feeds["encounter_counts"], path, tmp_path)
+
+
+@pytest.mark.parametrize("label", ["Total", "Subtotal", "Sub-total", "ED subtotal", "SUBTOTAL:", "Grand total", "Subtotals"])
+def test_a_total_row_of_a_workbook_is_never_counted(feeds, tmp_path, label):
+    got = counts_workbook(feeds, tmp_path, [date(2026, 1, 1), "YTD 2026"], ["F1", "4W", "ED visits", 3, 3], ["F1", "5E", "ED visits", 4, 4], ["F1", label, "ED visits", 7, 7])
+    assert got.rows("unit_code, n_encounters") == [("4W", 3), ("5E", 4)]
+    assert "1 total rows were checked and left out" in got.report.notes
+
+
+@pytest.mark.parametrize("months", [["Jan-26", "Feb-26"], ["Jan 2026", "February 2026"], ["2026-01", "02/2026"], [date(2026, 1, 31), "Feb 26"]])
+def test_a_workbook_may_write_its_months_in_any_usual_way(feeds, tmp_path, months):
+    got = counts_workbook(feeds, tmp_path, [*months, "Q1 2026", "Total"], ["F1", "4W", "ED visits", 3, 4, 7, 8])
+    assert got.report.refused is None
+    assert got.rows("period_start_on, n_encounters") == [(date(2026, 1, 1), 3), (date(2026, 2, 1), 4)]
+    assert any("column 'Total' differs from the sum of its months" in note for note in got.report.notes)
+
+
+def test_a_month_called_a_total_does_not_vanish(feeds, tmp_path):
+    assert counts_workbook(feeds, tmp_path, ["Jan 2026", "Feb 2026 total"], ["F1", "4W", "ED visits", 3, 4]).report.refused["rule"] == "unknown_month"
