@@ -25,8 +25,8 @@ ORG_UNIT: Columns = {
 
 BENCHMARK: Columns = {
     "benchmark_source": Column(TEXT, "Who publishes the benchmark"),
-    "geography_level": Column(TEXT, "national or state"),
-    "geography_code": Column(TEXT, "Nation or state"),
+    "geography_level": Column(TEXT, "national, state or facility"),
+    "geography_code": Column(TEXT, "Nation, state or facility"),
     "public_measure_id": Column(TEXT, "Publisher's measure id", True),
     "edition": Column(TEXT, "Edition of the benchmark: its year or release"),
     "peer_group": Column(TEXT, "Whom the benchmark compares with, where it is not everybody"),
@@ -36,6 +36,9 @@ BENCHMARK: Columns = {
     "value_high": Column(NUMBER, "Upper end where the publisher gives a range"),
     "value_reason": Column(TEXT, "Why there is no value"),
     "footnote": Column(TEXT, "Footnote codes as published"),
+    "n_surveys": Column(INTEGER, "Completed surveys behind the value; of a class such as 300 or more its lower end"),
+    "n_surveys_high": Column(INTEGER, "Upper end of the class of completed surveys; the number itself where a number is published"),
+    "response_rate_pct": Column(NUMBER, "Published response rate, percent"),
     "period_start_on": Column(DATE, "First date of the reporting period"),
     "period_end_on": Column(DATE, "Last date of the reporting period"),
     "valid_from_on": Column(DATE, "First date on which the edition is to be used"),

@@ -23,13 +23,15 @@ SHIPPED = {
     "cms_hcahps_public", "encounter_counts", "encounter_counts_daily", "fhir_encounters", "hcahps_xml", "org_units", "press_ganey_hcahps",
     "rl6_feedback", "synthea_encounters", "tuva_encounter_counts", "press_ganey_xml", "cgcahps_fixed_width", "qualtrics_experience",
     "surveymonkey_feedback", "realtime_feedback", "online_reviews", "nhs_fft", "cahps_mips_scores", "qpp_benchmarks", "own_benchmarks",
-    "hcahps_history_results", "hcahps_history_responses", "cms_oas_public",
+    "hcahps_history_results", "hcahps_history_responses", "cms_oas_public", "cms_hcahps_hospital",
     "datix_complaints", "datix_subjects", "datix_complainants", "radar_complaints", "salesforce_cases", "complaint_log", "complaint_log_csv",
     "complaint_codings", "complaint_words", "complaint_schemes", "complaint_links", "timeliness_rules", "star_cut_points", "adjustment_coefficients",
 }
 # One file name per way a feed's files are called, in a folder too.
 NAMES = {
-    "in/HCAHPS-State.csv": "cms_hcahps_public", "HCAHPS-National_2026.csv": "cms_hcahps_public",
+    "in/HCAHPS-State.csv": "cms_hcahps_public", "HCAHPS-National_2026.csv": "cms_hcahps_public", "HCAHPS - State.csv": "cms_hcahps_public",
+    "Patient_survey__HCAHPS__-_National.csv": "cms_hcahps_public", "HCAHPS-Hospital.csv": "cms_hcahps_hospital",
+    "2017/HCAHPS - Hospital.csv": "cms_hcahps_hospital", "PCH_HCAHPS_HOSPITAL.csv": "cms_hcahps_hospital",
     "encounter_counts_202609_20261006.xlsx": "encounter_counts", "encounters_daily_202609_20261002.csv": "encounter_counts_daily",
     "F2_Encounter_202609_20261007.ndjson": "fhir_encounters", "x/synthea_fhir_Encounter.ndjson": "fhir_encounters",
     "hcahps_000003_202501_20250214_v2.xml": "hcahps_xml", "org_units_20250620.csv": "org_units",

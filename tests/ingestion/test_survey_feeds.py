@@ -156,6 +156,32 @@ def test_public_results_under_the_older_names_of_their_dates(read, shared, tmp_p
     assert (read("cms_hcahps_public", file).report.n_accepted) == 4032
 
 
+OLDER_NAMES = {"Facility ID": "Provider ID", "Facility Name": "Hospital Name", "City/Town": "City", "County/Parish": "County Name",
+               "Telephone Number": "Phone Number", '"Start Date"': '"Measure Start Date"', '"End Date"': '"Measure End Date"'}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [{}, OLDER_NAMES])
+def test_a_hospital_row_has_the_value_its_id_is_about(read, tmp_path, names):
+    text = fixture("cms_hcahps_hospital").read_text()
+    for new, old in names.items():
+        text = text.replace(new, old, 1)
+    (file := tmp_path / "HCAHPS-Hospital.csv").write_text(text)
+    done = read("cms_hcahps_hospital", file)
+    assert done.report.rules == {} and not any("not loaded" in note for note in done.report.notes)
+    assert done.rows("geography_code, public_measure_id, value, value_reason, footnote, n_surveys, n_surveys_high, response_rate_pct") == [
+        ("000001", "H_COMP_1_A_P", 76, None, None, 505, 505, 15), ("000001", "H_COMP_1_LINEAR_SCORE", 90, None, None, 505, 505, 15),
+        ("000001", "H_COMP_1_STAR_RATING", 3, None, None, 505, 505, 15), ("000001", "H_STAR_RATING", 3, None, None, 505, 505, 15),
+        ("00000F", "H_COMP_1_A_P", None, "NOT_AVAILABLE", "5", None, None, None), ("000002", "H_COMP_1_A_P", 100, None, "6, 10", 0, 49, 15),
+        ("000002", "H_COMP_1_STAR_RATING", None, "NOT_AVAILABLE", "15", 100, 299, 15)]  # fmt: skip
+
+
+def test_a_hospital_without_its_leading_zero_is_the_same_hospital(read, tmp_path):
+    (file := tmp_path / "HCAHPS-Hospital.csv").write_text(fixture("cms_hcahps_hospital").read_text().replace('"000001"', '"1"'))
+    done = read("cms_hcahps_hospital", file)
+    assert {row[0] for row in done.rows("geography_code")} == {"000001", "00000F", "000002"}
+    assert done.report.warning_rules == {"leading_zeros_restored": 4}
+
+
 @pytest.mark.parametrize(("release", "period"), [("07_2014", ("2012-10-01", "2013-09-30")), ("07_2026", ("2024-10-01", "2025-09-30"))])
 def test_releases_before_and_after_the_known_ones_have_their_period(read, shared, tmp_path, release, period):
     lines = (shared / "oracles" / "cms_hcahps_history" / "national_results.csv").read_text().splitlines()

@@ -13,6 +13,7 @@ select
         from footnotes as f
         where f.file_family = coalesce(m.footnote_family, 'HCAHPS') and list_contains(list_transform(string_split_regex(coalesce(b.footnote, ''), '[,; ]+'), lambda x: trim(x)), f.footnote_code)
     ) as footnote_meaning,
+    b.n_surveys, b.n_surveys_high, b.response_rate_pct,
     b.period_start_on, b.period_end_on
 from {{ ref('current_benchmark') }} as b
 left join {{ ref('public_measure_map') }} as m on m.public_measure_id = b.public_measure_id
