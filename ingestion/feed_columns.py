@@ -15,7 +15,8 @@ from pydantic import Field, field_validator, model_validator
 from ingestion.feed_format import Strict, as_list
 
 # %f takes any number of digits up to six. The offset is +00:00, +0000 or +00.
-ISO_MOMENTS = tuple(f"%Y-%m-%dT%H:%M{seconds}{zone}" for zone in ("%z", "Z", "") for seconds in (":%S", ":%S.%f", ""))
+# %n is a fraction of one to nine digits: servers on .NET write seven.
+ISO_MOMENTS = tuple(f"%Y-%m-%dT%H:%M{seconds}{zone}" for zone in ("%z", "Z", "") for seconds in (":%S", ":%S.%n", ""))
 
 Purpose = Literal["patient", "staff", "complainant", "encounter"]  # each has a key of its own
 Privacy = Literal["none", "drop", "free_text"] | Purpose

@@ -6,6 +6,7 @@ Belongs here: feeds/*.yml. Does not belong here: the model of a feed (test_feed.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import Counter
 from datetime import date
@@ -129,6 +130,59 @@ def test_synthea_encounters_arrive_by_class(feeds, shared, tmp_path):
         expected = Counter((row["ENCOUNTERCLASS"], row["START"][:19].replace("T", " ")) for row in csv.DictReader(rows))
     assert Counter((code, str(start)) for code, start in got.rows("class_code, start_at")) == expected
     assert all(len(row[0]) == 32 for row in got.rows("encounter_id"))
+
+
+@pytest.mark.parametrize(("header", "place"), [
+    ("Id,START,STOP,PATIENT,ENCOUNTERCLASS,CODE,DESCRIPTION,COST,REASONCODE,REASONDESCRIPTION", None),
+    ("Id,START,STOP,PATIENT,PROVIDER,ENCOUNTERCLASS,CODE,DESCRIPTION,COST,REASONCODE,REASONDESCRIPTION", "org-1"),
+])
+def test_synthea_before_it_had_a_column_of_organisations(feeds, tmp_path, header, place):
+    cells = {"Id": "a", "START": "2018-05-01T10:00:00Z", "STOP": "2018-05-01T10:15:00Z", "PATIENT": "p", "PROVIDER": "org-1", "ENCOUNTERCLASS": "wellness"}
+    (path := tmp_path / "synthea_encounters.csv").write_text(f"{header}\n{','.join(cells.get(name, '') for name in header.split(','))}\n")
+    got = read(feeds["synthea_encounters"], path, tmp_path)
+    assert (got.report.refused, got.report.rules) == (None, {})
+    assert got.rows("facility_code, class_code, start_at::varchar") == [(place, "wellness", "2018-05-01 10:00:00")]
+
+
+@pytest.mark.parametrize("moment", ["2026-03-31T23:30:00+00:00", "2026-03-31 23:30:00", "2026-03-31T23:30:00.000Z"])
+def test_synthea_moments_are_utc_however_they_are_written(feeds, tmp_path, moment):
+    (path := tmp_path / "synthea_encounters.csv").write_text(f"Id,START,STOP,PATIENT,ORGANIZATION,ENCOUNTERCLASS\na,{moment},{moment},p,o,home\n")
+    got = read(feeds["synthea_encounters"], path, tmp_path)
+    assert (got.report.rules, got.report.warning_rules) == ({}, {})
+    assert got.rows("start_at::varchar, end_at::varchar") == [("2026-03-31 23:30:00",) * 2]
+
+
+def fhir(feeds, tmp_path, **parts) -> Conformed:
+    resource = {"resourceType": "Encounter", "id": "1", "status": "finished", "class": {"code": "AMB"}, "period": {"start": "2026-03-31T23:30:00Z"}}
+    (path := tmp_path / "Encounter.ndjson").write_text(json.dumps(resource | parts) + "\n")
+    return read(feeds["fhir_encounters"], path, tmp_path)
+
+
+@pytest.mark.parametrize(("place", "code"), [
+    ({"reference": "Organization/1", "display": "North Harbor"}, "North Harbor"), ({"reference": "Organization/1"}, "Organization/1"),
+    ({"reference": "Organization/1/_history/3"}, "Organization/1"), ({"identifier": {"system": "urn:x", "value": "F1"}}, "F1"), ({"reference": "#1"}, None),
+])
+def test_a_place_without_a_display_is_told_by_its_reference(feeds, tmp_path, place, code):
+    got = fhir(feeds, tmp_path, serviceProvider=place, location=[{"location": {"display": "Door"}}, {"location": place}])
+    assert got.rows("facility_code, unit_code") == [(code, code)]
+
+
+@pytest.mark.parametrize("parent", [{"reference": "Encounter/9"}, {"identifier": {"value": "9"}}, {"display": "stay of March"}])
+def test_a_part_of_a_visit_is_one_however_the_visit_is_named(feeds, tmp_path, parent):
+    assert fhir(feeds, tmp_path, partOf=parent).rows("part_of_id is not null") == [(True,)]
+
+
+def test_a_fraction_of_seven_digits_is_a_moment(feeds, tmp_path):
+    got = fhir(feeds, tmp_path, period={"start": "2026-04-01T11:30:00.1234567+12:00", "end": "2026-04-01T00:10:00.1234567Z"})
+    assert got.rows("strftime(start_at, '%Y-%m-%d %H:%M'), strftime(end_at, '%Y-%m-%d %H:%M')") == [("2026-03-31 23:30", "2026-04-01 00:10")]
+
+
+def test_a_visit_to_an_office_belongs_to_its_data_source(feeds, tmp_path):
+    (path := tmp_path / "tuva_encounters.csv").write_text(
+        "encounter_id,person_id,encounter_type,encounter_group,encounter_start_date,encounter_end_date,facility_id,data_source\n"
+        "1,p,office visit,office based,2026-03-05,2026-03-05,,north\n2,p,acute inpatient,inpatient,2026-03-05,2026-03-07,H1,north\n")
+    got = read(feeds["tuva_encounters"], path, tmp_path)
+    assert got.report.rules == {} and got.rows("facility_code") == [("north",), ("H1",)]
 
 
 def test_fhir_timestamps_become_utc(feeds, shared, tmp_path):
