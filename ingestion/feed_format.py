@@ -74,7 +74,7 @@ class Format(Strict):
     headers: Literal["plain", "import_id", "question_and_choice"] = "plain"
     header_row: int | Literal["auto"] | None = None
     skip_rows_before: int = 0
-    sheet: str | int | None = None
+    sheet: str | int | list[str | int] | None = None
     layout: Literal["table", "months_as_columns"] = "table"
     id_columns: list[str] = Field(default_factory=list)
     repeated: list[str] = Field(default_factory=list)  # headers a file may have more than once: the first filled cell counts

@@ -26,7 +26,8 @@ _HEADER_WITHIN_ROWS = 100
 
 
 def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
-    """One sheet as rows of text; `format.sheet` is its name, its position from 1, or null for the first visible.
+    """One sheet as rows of text; `format.sheet` is its name, its position from 1, or null for the first visible;
+    of a list the first that the workbook has, the first visible where it has none of them.
 
     Dates become ISO text, whole numbers have no decimals, a formula gives its saved result, a failed
     formula its error text such as #N/A. Hidden rows and columns are data. Raises Refused for a file
@@ -53,20 +54,25 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     return Source(relation, [name for name in names if name not in hidden], notes + more, [spool.path])
 
 
-def _choose(parts: list[Part], wanted: str | int | None) -> Part:
+def _choose(parts: list[Part], wanted: str | int | list[str | int] | None) -> Part:
     names = ", ".join(f"'{part.name}'" for part in parts)
-    if wanted is None:
-        found = next((part for part in parts if part.is_visible), None)
-    else:
-        exact = [part for part in parts if part.name == str(wanted)]
-        alike = [part for part in parts if part.name.strip().casefold() == str(wanted).strip().casefold()]
-        at = [part for position, part in enumerate(parts, start=1) if position == wanted]
-        found = next(iter(exact or alike or at), None)
+    if isinstance(wanted, list):
+        found = next((part for one in wanted if (part := _named(parts, one))), None)
+        return found or _choose(parts, None)
+    found = next((part for part in parts if part.is_visible), None) if wanted is None else _named(parts, wanted)
     if found is None:
         what = "no visible sheet" if wanted is None else f"no sheet {wanted!r}"
         raise Refused("no_sheet", f"the workbook has {what}; it has {names or 'none'}",
                       "Correct format.sheet in the feed, or have the workbook sent with its sheet.")
     return found
+
+
+def _named(parts: list[Part], wanted: str | int) -> Part | None:
+    """The sheet of that name, or at that position from 1."""
+    exact = [part for part in parts if part.name == str(wanted)]
+    alike = [part for part in parts if part.name.strip().casefold() == str(wanted).strip().casefold()]
+    at = [part for position, part in enumerate(parts, start=1) if position == wanted]
+    return next(iter(exact or alike or at), None)
 
 
 def find_header(sheet: Sheet, names: list[str]) -> int:

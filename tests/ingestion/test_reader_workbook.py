@@ -78,6 +78,14 @@ def test_the_sheet_is_found_by_name_position_or_first(sheet):
         assert read.notes == [f"sheet '{other}' was not read" for other in (*before, "More")]
 
 
+@pytest.mark.parametrize(("sheets", "read"), [(["Wards", "Volumes", "Notes"], "Volumes"), (["Wards", "Sites"], "Notes"), (["wards ", 2], "Volumes")])
+def test_of_a_list_of_sheets_the_first_there_is_counts(sheets, read):
+    content = workbook(NAMES, ["F1", "4W", 1], before=("Notes",), after=("More",), touch=lambda book, sheet: book.worksheets()[0].write_row(0, 0, NAMES))
+    with reading(content, feed_of(NAMES, type="workbook", sheet=sheets)) as found:
+        assert len(found.rows()) == (1 if read == "Volumes" else 0)
+        assert f"sheet '{read}' was not read" not in found.notes
+
+
 def test_a_sheet_may_be_named_as_a_number():
     content = workbook(NAMES, ["F1", "4W", 1], name="2026", before=("2025",))
     with reading(content, feed_of(NAMES, type="workbook", sheet=2026)) as read:

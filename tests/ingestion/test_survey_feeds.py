@@ -10,6 +10,7 @@ import pytest
 from ingestion.conform import conform
 from ingestion.feed import Feed, load_feeds
 from tests.ingestion.conftest import KEYS, MOMENT, Conformed
+from tests.ingestion.workbooks import workbook
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -140,6 +141,18 @@ def test_the_month_of_an_fft_file_in_all_its_forms(read, tmp_path, year, month, 
         fixture("nhs_fft", "*.csv").read_text().replace("2024-25,April", f"{year},{month}"))
     done = read("nhs_fft", file)
     assert done.report.rules == {} and done.rows("period_start_on::varchar")[0] == (first_on,)
+
+
+@pytest.mark.parametrize(("name", "dont_know"), [("Parent & Self Trusts - Ward Lev", "6 Dont Know SUM"), ("Sheet1", "6 Don't Know SUM")])
+def test_an_fft_workbook_is_read_at_its_finest_level(read, tmp_path, name, dont_know):
+    answers = ["1 Very Good SUM", "2 Good SUM", "3 Neither Good nor Poor SUM", "4 Poor SUM", "5 Very Poor SUM", dont_know]
+    header = ["Yearnumber", "Periodname", "Org code", "Site code", "Ward name", *answers, "Total Eligible SUM"]
+    before = ("Notes", "Parent & Self Trusts - Organisa") if name != "Sheet1" else ()
+    (file := tmp_path / "FFT_Inpatients_V1 Aug-25.xlsx").write_bytes(
+        workbook([name], header, ["2025_26", "AUGUST", "RSY", "RSY01", "Ward 1", 40, 8, 2, 1, 1, 0, 100], name=name, before=before))
+    done = read("nhs_fft", file)
+    assert (done.report.refused, done.report.rules) == (None, {})
+    assert done.rows("facility_code, unit_code, sum(n_answers) over (), n_eligible")[0] == ("RSY01", "Ward 1", 52, 100)
 
 
 def test_a_virtual_group_is_a_group_and_an_unknown_kind_is_told(read, tmp_path):
