@@ -193,6 +193,7 @@ class Items(Strict):
     `values` says whether cells hold codes or the texts of the choices; `either` looks at each column and
     refuses a mixture. `words` are texts beside the labels of the scale, by item or by scale, plain or
     dated (by `codes_on`); numbers among the words of an item take the place of its codes. `reversed` names the items whose scale the vendor counts the other way round.
+    `whole`: a record with answers has every one of them, with a code where nothing was marked; a blank one is told.
     """
 
     families: Annotated[list[str], as_list] = Field(alias="family", min_length=1)
@@ -201,6 +202,7 @@ class Items(Strict):
     words: dict[str, dict[str, int] | list[Codebook]] = Field(default_factory=dict)
     codes_on: str | None = None
     reversed: list[str] = Field(default_factory=list)
+    whole: bool = False
     on_error: Literal["reject", "warn"] = "warn"
 
     @field_validator("words", mode="before")

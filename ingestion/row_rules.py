@@ -36,6 +36,7 @@ REASONS = {
     "duplicate_key": "an earlier row of the file has the same key",
     "two_units": "the file names two units for the same survey; which one is right cannot be told",
     "discharge_after_receipt": "the survey came back before the discharge it is about",
+    "answer_absent": "an answered survey lacks a question that every record must have; it counts as unanswered",
     "complete_without_answers": "the survey is reported as completed and has no answer; it counts as a break-off",
     "person_in_code": "a column of codes holds what looks like a person's name",
     "level_outside_scheme": "the scheme has no such level of severity, stage or harm",
@@ -78,6 +79,9 @@ def rules_of(feed: Feed, items: list[str]) -> list[RowRule]:
             silent = f"coalesce(greatest({', '.join(items)}), -1) < 0"
             told = f"disposition_code in ({', '.join(literal(code) for code in codes)})"
             rules.append(_rule("complete_without_answers", f"{told} and {silent}", "disposition_code", "warn"))
+        if items and feed.items and feed.items.whole:
+            gap = " or ".join(f"{item} is null" for item in items)
+            rules.append(_rule("answer_absent", f"coalesce({', '.join(items)}) is not null and ({gap})", None, "warn"))
     for dimension, column in _LEVELS.get(feed.kind, {}).items():
         if column in feed.columns:
             rules.append(_rule("level_outside_scheme", outside_scheme({dimension: column}), column, "reject"))
@@ -106,7 +110,7 @@ def _with(name: str, rules: list[RowRule]) -> str:
             f"list_filter([{structs}], lambda f: f is not null)) else {identifier(name)} end")
 
 
-def _rule(rule: str, when: str, column: str, on_error: str) -> RowRule:
+def _rule(rule: str, when: str, column: str | None, on_error: str) -> RowRule:
     return RowRule.model_validate({"rule": rule, "when": when, "say": REASONS[rule], "column": column, "on_error": on_error})
 
 

@@ -69,6 +69,23 @@ def test_a_wrong_record_has_its_reason(tmp_path, pattern, to, rule, kind):
         assert reason(FEED, rule).startswith(rule[:3].upper())
 
 
+@pytest.mark.parametrize("pattern", [r"<nurse-listen>\w+</nurse-listen>", r"(?<=<nurse-listen>)\w+(?=</nurse-listen>)", r"<call-button>\w+</call-button>"])
+def test_an_answered_record_that_lacks_a_question_is_told(tmp_path, pattern):
+    report, _ = conformed(changed(pattern, "", record=0), tmp_path)
+    assert (report.rules, report.warning_rules) == ({}, {"answer_absent": 1})
+
+
+def test_an_age_that_is_absent_is_a_missing_age(tmp_path):
+    report, _ = conformed(changed(r"<patient-age>\w+</patient-age>", "", record=0), tmp_path)
+    assert report.warning_rules == {"x03_age_or_sex_missing": 1}
+
+
+def test_a_status_that_is_none_is_set_to_missing_and_told(tmp_path):
+    report, raw = conformed(changed(r"<survey-status>\w+<", "<survey-status>11<", record=0), tmp_path)
+    assert (report.rules, report.warning_rules) == ({}, {"not_allowed": 1})
+    assert duckdb.sql(f"select count(*) from read_parquet('{raw}') where disposition_code is null").fetchall() == [(1,)]
+
+
 def test_a_man_in_maternity_is_told(tmp_path):
     text = changed(r"<gender>\w</gender>", "<gender>1</gender>", record=0)
     text = text.replace("<gender>1</gender>", "<gender>1</gender>")
