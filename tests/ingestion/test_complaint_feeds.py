@@ -81,6 +81,25 @@ def test_an_unknown_status_takes_no_case_away(delivered) -> None:
     assert found.report.n_quarantined == 0
 
 
+@pytest.mark.parametrize(("text", "local"), [
+    ("01/26/2025 17:10", "17:10"), ("01/26/2025 17:10:59", "17:10"), ("1/26/2025 5:10 PM", "17:10"), ("1/26/2025 5:10:59 PM", "17:10"), ("01/26/2025", "00:00"),
+])
+def test_rl6_moments_with_seconds_with_twelve_hours_or_without_a_time(delivered, text: str, local: str) -> None:
+    found = delivered("rl6_feedback", RL6, rl6(**{"Date Received": text, "Closed": text}))
+    assert (found.report.rules, found.report.warning_rules) == ({}, {})
+    chicago = "strftime((x at time zone 'UTC') at time zone 'America/Chicago', '%Y-%m-%d %H:%M')"
+    assert found.rows(f"{chicago.replace('x', 'received_at')}, {chicago.replace('x', 'closed_at')}") == [(f"2025-01-26 {local}",) * 2]
+
+
+def test_datix_as_the_reference_lists_it(delivered) -> None:
+    header = ("recordid,com_name,com_ref,com_mgr,com_dreceived,com_dopened,com_dincident,com_dclosed,com_dreopened,com_type,com_method,com_subject1,com_outcome,"
+              "com_grade,com_consequence,com_likelihood").split(",")
+    with_semicolons = [";".join(cells) for cells in (header, ["1", "A B", "C/1", "M", "03/03/2025", *[""] * 4, "Formal complaint", "Letter", *[""] * 5])]
+    found = delivered("datix_complaints", [with_semicolons[0]], [with_semicolons[1]])
+    assert (found.report.refused, found.report.rules) == (None, {})
+    assert found.rows("case_id, facility_code, unit_code, feedback_type_code") == [("1", None, None, "complaint")]
+
+
 @pytest.mark.parametrize(("text", "utc"), [
     ("2026-04-01T03:30:00+00:00", "03:30"), ("2026-04-01T03:30:00.000Z", "03:30"), ("2026-04-01T03:30:00.000+0000", "03:30"),
     ("2026-04-01T03:30:00Z", "03:30"), ("2026-04-01T05:30:00+02:00", "03:30"), ("2026-03-31T22:00:00.5-05:30", "03:30"),
