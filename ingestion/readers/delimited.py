@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
+from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, told_apart
 from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import removed_on_failure, scratch
 from ingestion.sql import identifier, literal
@@ -112,8 +112,8 @@ def _first_rows(rows: Iterator[list[str]], fmt: Format, feed: Feed) -> tuple[int
     try:
         if fmt.header_row == "auto":
             look = [row for _, row in zip(range(_HEADER_WITHIN_ROWS + MOST_ROWS), rows, strict=False)]
-            wanted = {name.casefold() for name in feed.source_names} | _unpivoted_names(fmt)
-            counts = [len(wanted & {name.strip().casefold() for name in row}) for row in look[:_HEADER_WITHIN_ROWS]]
+            wanted = {header_key(name) for name in feed.source_names} | _unpivoted_names(fmt)
+            counts = [len(wanted & {header_key(name) for name in row}) for row in look[:_HEADER_WITHIN_ROWS]]
             n_before = counts.index(max(counts)) if counts and max(counts) else len(look)
             first = look[n_before:n_before + MOST_ROWS]
         else:
@@ -130,7 +130,7 @@ def _first_rows(rows: Iterator[list[str]], fmt: Format, feed: Feed) -> tuple[int
 
 
 def _unpivoted_names(fmt: Format) -> set[str]:
-    return {name.casefold() for names in fmt.unpivot.columns.values() for name in names} if fmt.unpivot else set()
+    return {header_key(name) for names in fmt.unpivot.columns.values() for name in names} if fmt.unpivot else set()
 
 
 def _refuse_wrong_delimiter(headers: list[str], header: list[str], fmt: Format, feed: Feed) -> None:

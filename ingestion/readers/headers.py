@@ -16,6 +16,7 @@ from ingestion.sql import identifier
 _IMPORT_ID = re.compile(r'^\s*\{.*"ImportId"', re.IGNORECASE)
 _OPEN_COLUMNS = ("", "response", "open-ended response")
 MOST_ROWS = 3
+_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")  # word processors turn quotes into these
 _LEGACY_NAME = re.compile(r"V\d+$")
 
 
@@ -42,8 +43,8 @@ def names_of(rows: list[list[str]], style: str) -> tuple[list[str], int]:
 
 
 def header_key(name: str) -> str:
-    """What of a header counts when it is compared: no case, no stray blanks ("Form  (Field )" is "Form (Field)")."""
-    return " ".join(name.split()).replace("( ", "(").replace(" )", ")").casefold()
+    """What of a header counts when it is compared: no case, no stray blanks ("Form  (Field )" is "Form (Field)"), no curly quotes."""
+    return " ".join(name.translate(_STRAIGHT).split()).replace("( ", "(").replace(" )", ")").casefold()
 
 
 def told_apart(names: list[str], repeated: list[str], where: str = "the header") -> list[str]:

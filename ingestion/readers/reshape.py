@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
+from ingestion.readers.headers import header_key
 from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _pivoted(relation: str, headers: list[str], pivot: Pivot, feed: Feed) -> tup
 
 def _unpivoted(relation: str, headers: list[str], unpivot: Unpivot) -> tuple[str, list[str], list[str]]:
     """One row per listed column. Rows are numbered (record - 1) x columns + column, so the record can be told."""
-    present = {header.casefold(): header for header in headers}
-    found = [(label, next((present[one.casefold()] for one in names if one.casefold() in present), None)) for label, names in unpivot.columns.items()]
+    present = {header_key(header): header for header in headers}
+    found = [(label, next((present[header_key(one)] for one in names if header_key(one) in present), None)) for label, names in unpivot.columns.items()]
     cells = [(label, header) for label, header in found if header is not None]
     absent = [unpivot.columns[label][0] for label, header in found if header is None]
     if absent and not (unpivot.optional and cells):
@@ -96,7 +97,7 @@ def _unpivoted(relation: str, headers: list[str], unpivot: Unpivot) -> tuple[str
 
 
 def _header(headers: list[str], name: str, key: str) -> str:
-    found = next((header for header in headers if header.casefold() == name.casefold()), None)
+    found = next((header for header in headers if header_key(header) == header_key(name)), None)
     if found is None:
         raise Refused("missing_column", f"the header lacks {name}", f"Correct {key} in the feed, or check that the file belongs to it.")
     return found

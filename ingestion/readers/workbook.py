@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.headers import MOST_ROWS, coalesced, names_of, told_apart
+from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, told_apart
 from ingestion.readers.spool import Spool
 from ingestion.readers.workbook_package import Part, parts_of, scan
 from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name, load
@@ -77,10 +77,10 @@ def _named(parts: list[Part], wanted: str | int) -> Part | None:
 
 def find_header(sheet: Sheet, names: list[str]) -> int:
     """0-based row that holds the most of `names`, the first of equals. Raises Refused where no row holds any."""
-    wanted = {name.casefold() for name in names}
+    wanted = {header_key(name) for name in names}
     best, best_count = -1, 0
     for row in range(min(len(sheet.rows), _HEADER_WITHIN_ROWS)):
-        count = len(wanted & {name.casefold() for name in sheet.names(row)})
+        count = len(wanted & {header_key(name) for name in sheet.names(row)})
         if count > best_count:
             best, best_count = row, count
     if best < 0:

@@ -276,6 +276,43 @@ def test_surgery_results_with_sentences_as_headers(read, shared, name, level, n)
     assert len(wide.filter("OAS_COMM_TOP is not null").fetchall()) == {"hospital": 1_049, "state": 51, "national": 1}[name]
 
 
+def oas(read, tmp_path, *changes: tuple[str, str]) -> Conformed:
+    text = fixture("cms_oas_public", "*facility*").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (file := tmp_path / "oas_asc_facility_20250730.csv").write_text(text)
+    return read("cms_oas_public", file)
+
+
+@pytest.mark.parametrize("change", [("Patients' rating of", "Patients\u2019 rating of"), ("linear mean score", "linear mean  score"), ("Facility ID", "Provider ID")])
+def test_a_facility_is_told_by_its_id_under_headers_of_other_editions(read, tmp_path, change):
+    known = oas(read, tmp_path)
+    before = known.rows("geography_code, public_measure_id, value")
+    found = oas(read, tmp_path, change)
+    assert (found.report.refused, found.report.rules) == (None, {})
+    assert found.rows("geography_code, public_measure_id, value") == before
+
+
+def test_facilities_without_an_id_are_not_taken_for_their_states(read, tmp_path):
+    found = oas(read, tmp_path, ("Facility ID", "CCN"))
+    assert found.report.n_accepted == 0 and found.report.rules == {"facility_without_id": found.report.n_rows}
+
+
+def test_a_measure_without_a_benchmark_is_no_fault(read, tmp_path):
+    points = ",".join(f"Decile {n}" for n in range(3, 11))
+    (file := tmp_path / "benchmarks_cahps_2017.csv").write_text(
+        f"MIPS Benchmark Results ,\n,\nMeasure_Name,Measure_ID,Submission_Method,{points}\nSSM,CAHPS_7,Vendor,{','.join(['--'] * 8)}\n")
+    done = read("qpp_benchmarks", file)
+    assert done.report.rules == {} and set(done.rows("value, value_reason")) == {(None, "NO_BENCHMARK")}
+
+
+def test_results_of_guam_are_of_a_territory(read, tmp_path):
+    (file := tmp_path / "hcahps_history_state_results.csv").write_text(
+        "Release Period,State,Measure ID,Bottom-box Percentage,Middle-box Percentage,Top-box Percentage\n07_2015,GU,H_COMP_1,4,17,79\n")
+    assert set(read("hcahps_history_results", file).rows("geography_level, geography_code")) == {("state", "GU")}
+
+
 def test_own_benchmarks_are_plain_values_or_points(read):
     done = read("own_benchmarks", fixture("own_benchmarks"))
     assert done.rows("position_kind, position, value, value_high") == [
