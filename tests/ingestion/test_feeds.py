@@ -185,6 +185,14 @@ def test_a_visit_to_an_office_belongs_to_its_data_source(feeds, tmp_path):
     assert got.report.rules == {} and got.rows("facility_code") == [("north",), ("H1",)]
 
 
+def test_tuva_before_it_had_persons_and_groups(feeds, tmp_path):
+    (path := tmp_path / "tuva_encounters.csv").write_text("encounter_id,patient_id,encounter_type,encounter_start_date,encounter_end_date,facility_npi,data_source\n"
+                                                          "1,p,emergency department,2023-03-05 00:00:00,2023-03-05 00:00:00,F1,north\n")
+    got = read(feeds["tuva_encounters"], path, tmp_path)
+    assert (got.report.refused, got.report.rules) == (None, {})
+    assert got.rows("class_code, start_on::varchar, patient_id is not null") == [("emergency department", "2023-03-05", True)]
+
+
 def test_fhir_timestamps_become_utc(feeds, shared, tmp_path):
     got = read(feeds["fhir_encounters"], shared / "samples/encounters/synthea_fhir_Encounter.ndjson", tmp_path)
     assert (got.report.n_rows, got.report.n_quarantined) == (75, 0)
