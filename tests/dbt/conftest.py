@@ -90,7 +90,9 @@ def write_deliveries(folder: Path, truth: Truth) -> None:
     _special_surveys(given)
     _cases(given, truth)
     _encounters(given, truth, draw)
-    given.delivery("cms", "2024-07-31", [_benchmark("H_COMP_1_A_P", 79.0), _benchmark("H_COMP_3_A_P", None, "Not Available", "1, 5")])
+    given.delivery("cms", "2024-07-31", [_benchmark("H_COMP_1_A_P", 79.0), _benchmark("H_COMP_3_A_P", None, "Not Available", "1, 5"),
+                                         _benchmark("H_COMP_2_A_P", 81.0, footnote="2;3"), _benchmark("H_COMP_5_A_P", 64.0, footnote="2;5"),
+                                         _benchmark("H_COMP_2_LINEAR_SCORE", 91.0, footnote="15"), _benchmark("H_COMP_2_STAR_RATING", 4.0, footnote="15")])
     given.delivery("cms", "2024-10-30", [_benchmark("H_COMP_1_A_P", 80.0)])
     given.write()
 

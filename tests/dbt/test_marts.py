@@ -89,6 +89,11 @@ def test_benchmarks_keep_reason_and_meaning(warehouse: Warehouse) -> None:
     assert missing["footnote_meaning"] == "too few cases to report; not available this period"
 
 
+def test_a_footnote_decides_whether_a_published_value_may_be_used(warehouse: Warehouse) -> None:
+    found = {row["public_measure_id"]: row["is_usable"] for row in warehouse.rows("select public_measure_id, is_usable from marts.benchmark")}
+    assert found == {"H_COMP_1_A_P": True, "H_COMP_3_A_P": False, "H_COMP_2_A_P": True, "H_COMP_5_A_P": False, "H_COMP_2_LINEAR_SCORE": True, "H_COMP_2_STAR_RATING": False}
+
+
 def test_scorecard_shows_surveys_and_complaints_side_by_side(warehouse: Warehouse) -> None:
     row = warehouse.row("select * from marts.kpi_scorecard where unit_id = '4W' and month_start_on = '2025-03-01'")
     value = warehouse.row("select value, numerator, denominator from marts.kpi_value where kpi_key = 'complaint_rate:month:2025-03-01:unit:F1/4W:all'")

@@ -211,10 +211,12 @@ def _published(given: Input) -> None:
     points.append({"benchmark_source": "own", "public_measure_id": "hcahps_overall_rating_lineer_mean", "edition": "2024", "value": 70.0})  # misspelt
     given.delivery("qpp", "2025-01-15", points)
     averages = [("2023-07-01", "2024-06-30", "national", "US", "H_HSP_RATING_9_10", 70.0), ("2024-04-01", "2025-03-31", "national", "US", "H_HSP_RATING_9_10", 76.0),
+                ("2024-07-01", "2025-06-30", "national", "US", "H_HSP_RATING_9_10", 99.0),
                 ("2024-01-01", "2024-12-31", "national", "US", "OAS_RATING_TOP", 86.0), ("2024-01-01", "2024-12-31", "facility", "330101", "OAS_RATING_TOP", 20.0),
                 ("2024-01-01", "2024-12-31", "national", "US", "OAS_RESPONSE_RATE", 31.0)]  # fmt: skip
     given.delivery("averages", "2025-01-15", [
         {"benchmark_source": "CMS", "geography_level": level, "geography_code": place, "public_measure_id": measure, "value": value,
+         "footnote": "5" if value > 90 else None,  # a value that its own footnote takes back
          "period_start_on": day(first), "period_end_on": day(last)} for first, last, level, place, measure, value in averages])
     scores = [("P1", "2025", 84.75), ("P2", "2025", 77.0), ("P3", "2025", 90.0), ("P4", "2019", 60.0), ("P5", "2024", 80.0), ("P6", "2025", None), ("P7", "2019", 50.0)]
     given.delivery("ssm", "2025-06-15", [

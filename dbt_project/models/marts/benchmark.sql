@@ -11,8 +11,9 @@ select
     (
         select string_agg(f.meaning, '; ' order by f.footnote_code)
         from footnotes as f
-        where f.file_family = coalesce(m.footnote_family, 'HCAHPS') and list_contains(list_transform(string_split_regex(coalesce(b.footnote, ''), '[,; ]+'), lambda x: trim(x)), f.footnote_code)
+        where {{ is_footnote_of('f', 'b', 'm') }}
     ) as footnote_meaning,
+    {{ is_usable_value('b', 'm') }} as is_usable,
     b.n_surveys, b.n_surveys_high, b.response_rate_pct,
     b.period_start_on, b.period_end_on
 from {{ ref('current_benchmark') }} as b

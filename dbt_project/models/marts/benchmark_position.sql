@@ -11,8 +11,8 @@ with mapped as (
     from {{ ref('current_benchmark') }} as b
     left join {{ ref('public_measure_map') }} as m on m.public_measure_id = b.public_measure_id
     inner join {{ source('definition', 'measure') }} as d on d.measure_id = coalesce(m.measure_id, b.public_measure_id)
-    -- The result of a single facility is no benchmark.
-    where b.value is not null and coalesce(b.geography_level, '') <> 'facility'
+    -- The result of a single facility is no benchmark, nor is a value whose footnote says that there is none.
+    where {{ is_usable_value('b', 'm') }} and coalesce(b.geography_level, '') <> 'facility'
 ),
 
 line as (
