@@ -27,15 +27,15 @@ _HEADER_WITHIN_ROWS = 100
 
 def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A001 the readers' common name
     """One sheet as rows of text; `format.sheet` is its name, its position from 1, or null for the first visible;
-    of a list the first that the workbook has, the first visible where it has none of them.
+    of a list the first that the workbook has, the first visible where it has none of them. Where the first visible sheet, a page
+    of notes for example, has none of the feed's headers, the visible one with most of them is read.
 
     Dates become ISO text, whole numbers have no decimals, a formula gives its saved result, a failed
     formula its error text such as #N/A. Hidden rows and columns are data. Raises Refused for a file
     that is no readable .xlsx, a sheet or header that is not there, a header that occurs twice.
     """
     parts = parts_of(path, feed.format.max_uncompressed_bytes)
-    part = _choose(parts, feed.format.sheet)
-    sheet = load(path, part.name, scan(path, part))
+    part, sheet = _loaded(path, parts, feed)
     notes = [f"sheet '{other.name}' was not read" for other in parts if other is not part]
     notes += [f"cell {cell_name(row, column)} has a formula without a saved result"
               for row, column in sorted(sheet.facts.unsaved)[:20]]
@@ -52,6 +52,18 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
             spool.add(row)
     relation, names = coalesced(spool.relation(), columns)
     return Source(relation, [name for name in names if name not in hidden], notes + more, [spool.path])
+
+
+def _loaded(path: Path, parts: list[Part], feed: Feed) -> tuple[Part, Sheet]:
+    fmt = feed.format
+    part = _choose(parts, fmt.sheet)
+    sheet = load(path, part.name, scan(path, part))
+    names = fmt.id_columns or _wanted(feed)
+    if isinstance(fmt.sheet, (str, int)) or isinstance(fmt.header_row, int) or fmt.headers != "plain" or _header(sheet, names)[1]:
+        return part, sheet
+    others = ((one, load(path, one.name, scan(path, one))) for one in parts if one.is_visible and one is not part)
+    best, held = max(((_header(other, names)[1], (one, other)) for one, other in others), key=lambda found: found[0], default=(0, None))
+    return held if best else (part, sheet)
 
 
 def _choose(parts: list[Part], wanted: str | int | list[str | int] | None) -> Part:
@@ -77,23 +89,31 @@ def _named(parts: list[Part], wanted: str | int) -> Part | None:
 
 def find_header(sheet: Sheet, names: list[str]) -> int:
     """0-based row that holds the most of `names`, the first of equals. Raises Refused where no row holds any."""
-    wanted = {header_key(name) for name in names}
-    best, best_count = -1, 0
-    for row in range(min(len(sheet.rows), _HEADER_WITHIN_ROWS)):
-        count = len(wanted & {header_key(name) for name in sheet.names(row)})
-        if count > best_count:
-            best, best_count = row, count
-    if best < 0:
+    row, count = _header(sheet, names)
+    if not count:
         raise Refused("no_header", f"no row of sheet '{sheet.name}' holds a header the feed declares",
                       "Correct the names in the feed, or set format.header_row and format.sheet.")
-    return best
+    return row
+
+
+def _header(sheet: Sheet, names: list[str]) -> tuple[int, int]:
+    """The row that holds the most of `names`, the first of equals, and how many it holds."""
+    wanted = {header_key(name) for name in names}
+    counts = [len(wanted & {header_key(name) for name in sheet.names(row)}) for row in range(min(len(sheet.rows), _HEADER_WITHIN_ROWS))]
+    best = max(counts, default=0)
+    return (counts.index(best) if counts else 0), best
+
+
+def _wanted(feed: Feed) -> list[str]:
+    """Every header that a table of the feed may have."""
+    unpivoted = feed.format.unpivot.columns.values() if feed.format.unpivot else ()
+    return [*feed.source_names, *(name for names in unpivoted for name in names)]
 
 
 def _table(sheet: Sheet, feed: Feed):
     at = feed.format.header_row
-    wanted = [*feed.source_names, *(name for names in (feed.format.unpivot.columns.values() if feed.format.unpivot else ()) for name in names)]
     # Only the names of a plain header tell where it is; exports with several header rows begin with them.
-    header = at - 1 if isinstance(at, int) else find_header(sheet, wanted) if feed.format.headers == "plain" else 0
+    header = at - 1 if isinstance(at, int) else find_header(sheet, _wanted(feed)) if feed.format.headers == "plain" else 0
     names, n_rows = names_of([sheet.names(row) for row in range(header, min(header + MOST_ROWS, len(sheet.rows)))], feed.format.headers)
     kept = [column for column, name in enumerate(names) if name]
     columns = told_apart([names[column] for column in kept], feed.format.repeated, f"row {header + 1} of sheet '{sheet.name}'")

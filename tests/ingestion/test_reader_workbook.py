@@ -86,6 +86,14 @@ def test_of_a_list_of_sheets_the_first_there_is_counts(sheets, read):
         assert f"sheet '{read}' was not read" not in found.notes
 
 
+def test_a_page_of_notes_before_the_table_is_passed_by():
+    content = workbook(NAMES, ["F1", "4W", 1], before=("Notes",), after=("Lookup",), touch=lambda book, sheet: (
+        book.worksheets()[0].write(0, 0, "Encounters 2026"), book.add_worksheet("Codes").write(0, 0, NAMES[0])))
+    with reading(content, FEED) as read:
+        assert len(read.rows()) == 1
+        assert read.notes == ["sheet 'Notes' was not read", "sheet 'Codes' was not read", "sheet 'Lookup' was not read"]
+
+
 def test_a_sheet_may_be_named_as_a_number():
     content = workbook(NAMES, ["F1", "4W", 1], name="2026", before=("2025",))
     with reading(content, feed_of(NAMES, type="workbook", sheet=2026)) as read:
