@@ -117,6 +117,13 @@ def test_a_wrong_header_holds_the_file(tmp_path, pattern, to, words):
     assert not verdict.is_ok and any(words in failure.message for failure in verdict.failures), verdict.failures
 
 
+def test_a_mode_nobody_knows_yet_is_told_and_holds_no_file(tmp_path):
+    text = changed(r"<survey-mode>\d<", "<survey-mode>5<")
+    report, _ = conformed(text, tmp_path)
+    assert (report.rules, report.warning_rules) == ({}, {"unknown_code": report.n_rows})
+    assert not [failure for failure in judged(text, tmp_path).failures if "X11" in failure.message]
+
+
 def stratified(eligible: tuple[int, int], sizes: tuple[int, int], patient: str = "B", in_one_block: bool = False) -> str:
     """The good file as a stratified sample of strata A and B, every patient in `patient`."""
     text = FILE.read_text().replace("<sample-type>1<", "<sample-type>3<", 1)
