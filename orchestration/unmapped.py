@@ -118,11 +118,16 @@ def unmapped_word_lines(rows: Rows) -> Iterator[str]:
     yield "  way out: a file complaint_words_YYYYMMDD.csv (docs/add_a_feed.md, step 5); all of them: marts.unmapped_words"
 
 
+def awaited(rows: Rows) -> list[tuple[str, str, str]]:
+    """Facility, feed and last closed month where complaint months stay open for a feed that has not come while others have; longest ago first."""
+    return rows("core", "complaint_reach", "select facility_id, feed, strftime(make_date(last_closed_month // 12, last_closed_month % 12 + 1, 1), '%Y-%m') "
+                                           "from core.complaint_reach where is_awaited "
+                                           "and last_closed_month < (select max(last_closed_month) from core.complaint_reach) order by last_closed_month, 1, 2")
+
+
 def awaited_lines(rows: Rows) -> Iterator[str]:
-    """Facilities whose complaint months stay open for a feed that has not come while others have; the first line is the headline."""
-    found = rows("core", "complaint_reach", "select facility_id, feed, strftime(make_date(last_closed_month // 12, last_closed_month % 12 + 1, 1), '%Y-%m') "
-                                            "from core.complaint_reach where is_awaited "
-                                            "and last_closed_month < (select max(last_closed_month) from core.complaint_reach) order by last_closed_month, 1, 2")
+    """What to print of `awaited`; the first line is the headline."""
+    found = awaited(rows)
     if not found:
         return
     yield f"{len(found):,} facilit{'ies' if len(found) > 1 else 'y'} whose complaints have not come as far as others'; later months have no complaint rate yet:"

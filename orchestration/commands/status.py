@@ -24,7 +24,7 @@ from ingestion.known_files import still_unplaced, why_unplaced
 from ingestion.ledger import Ledger
 from orchestration.commands.summary import print_troubles, print_unmapped
 from orchestration.published import manifest
-from orchestration.unmapped import reading_build, unmapped_feeds
+from orchestration.unmapped import awaited, reading_build, unmapped_feeds
 
 _STATES = ("accepted", "waiting", "held", "refused")
 
@@ -44,6 +44,7 @@ def status(home: Home, as_json: bool) -> None:
     }
     with reading_build(home) as rows:
         facts["unmapped"] = [asdict(one) for one in unmapped_feeds(rows, feeds)]
+        facts["awaited"] = [dict(zip(("facility_id", "feed", "last_closed_month"), one, strict=True)) for one in awaited(rows)]
     if as_json:
         click.echo(json.dumps(facts, indent=1, default=str))
     else:
