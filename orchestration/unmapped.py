@@ -135,7 +135,8 @@ def awaited_lines(rows: Rows) -> Iterator[str]:
         yield f"  {facility}: {feed} has come up to {month}"
     if len(found) > _SHOWN_FAULTS:
         yield f"  ... and {len(found) - _SHOWN_FAULTS:,} more (core.complaint_reach of the build)"
-    yield "  way out: the next file of that feed or, if it has ended, 'ended_feeds' in section 'complaints' of settings.yml (docs/complaints.md)"
+    yield ("  way out: the next file of that feed; 'ended_feeds' in section 'complaints' of settings.yml if the feed has ended, ValidTo in the "
+           "org_units file if the facility has closed (docs/complaints.md)")
 
 
 def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:

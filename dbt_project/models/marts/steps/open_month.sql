@@ -6,9 +6,7 @@
 -- Complaints also have a beginning: encounters of a facility before the first month its feeds speak of meet no complaints, and the
 -- enterprise is whole only from where that is so of none of its facilities.
 with facility as (
-    select facility_id, max({{ month_number("coalesce(closed_on, date '9999-12-31')") }}) as closing_month
-    from {{ ref('kpi_entity') }}
-    group by facility_id
+    select distinct facility_id from {{ ref('kpi_entity') }}
 ),
 
 delivered as (
@@ -16,7 +14,8 @@ delivered as (
 ),
 
 spoken as (
-    select r.facility_id, min(r.first_month) as first_month, coalesce(min(r.last_closed_month) filter (r.is_awaited), max(r.last_closed_month)) as last_closed_month
+    select r.facility_id, min(r.first_month) as first_month, coalesce(min(r.last_closed_month) filter (r.is_awaited), max(r.last_closed_month)) as last_closed_month,
+        bool_or(r.is_awaited) as is_awaited
     from {{ ref('complaint_reach') }} as r
     group by r.facility_id
 ),
@@ -35,10 +34,8 @@ beginning as (
 enterprise as (
     select min(p.last_closed_month) as last_closed_month
     from (select *, max(last_closed_month) over () as newest_month from spoken) as p
-    inner join facility as f using (facility_id)
     cross join {{ source('warehouse', 'complaint_setting') }} as s
-    where p.last_closed_month = p.newest_month
-        or (p.last_closed_month >= p.newest_month - s.awaited_months and p.last_closed_month < f.closing_month)
+    where p.last_closed_month = p.newest_month or (p.is_awaited and p.last_closed_month >= p.newest_month - s.awaited_months)
 )
 
 select
