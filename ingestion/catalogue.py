@@ -36,6 +36,7 @@ class Delivery:
     reason: str | None = None
     is_released: bool = False
     conformed: dict[str, Any] = field(default_factory=dict)
+    no_day: str | None = None  # what its name says in place of the day; its modification time counts then
     delivery_order: int = 0
 
     @property
@@ -104,9 +105,9 @@ class _Facts:
                 facts.deliveries[key] = entry
             elif kind == "repeat" and facts.deliveries.get(key, {}).get("feed") == entry["feed"]:
                 first = facts.deliveries[key]
-                # The same bytes under two names: the earlier of their own moments counts, whichever came first.
-                if order_key(entry) < order_key(first):
-                    facts.deliveries[key] = first | {k: entry[k] for k in ("delivered_at", "delivery_sequence")}
+                # The same bytes under two names: the earlier of their own moments counts, whichever came first; a day in the name before the time of the file.
+                if (entry.get("no_day") is not None, order_key(entry)) < (first.get("no_day") is not None, order_key(first)):
+                    facts.deliveries[key] = first | {k: entry.get(k) for k in ("delivered_at", "delivery_sequence", "no_day")}
             elif kind == "release":
                 facts.releases[key] = entry
             elif feed and entry.get("feed_version") == feed.version and entry.get("reader_version") == READER_VERSION:
@@ -122,7 +123,7 @@ class _Facts:
         return Delivery(
             key, entry["sha256"], entry["feed"], entry["file_name"], entry["source_url"], entry["n_bytes"],
             _moment(entry["at"]), _moment(entry["delivered_at"]), entry["delivery_sequence"], tuple(entry.get("supersedes", ())),
-            status, reason, key in self.releases, self.conformed.get(key, {}),
+            status, reason, key in self.releases, self.conformed.get(key, {}), entry.get("no_day"),
         )
 
     def _status(self, key: str) -> tuple[str, str | None]:

@@ -23,6 +23,7 @@ from ingestion.home import Home, fsync_dir
 from ingestion.known_files import Known, owners_of, sight
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
+from ingestion.readers import WARNING
 from ingestion.sources import NotNow, SourceFile, list_inbox
 
 _ID_LENGTH = 16
@@ -109,6 +110,8 @@ def _land_some(
                 if kind == "delivery":
                     known.add(facts)
                 steps.done("landed", f"{file.relative_path} as {facts['delivery_id']} ({feed.feed})", is_silent=kind == "repeat")
+                if day := facts.get("no_day"):
+                    steps.say(f"{WARNING}{no_day_line(file.relative_path, day, file.modified_at)}")
                 entries.append((kind, facts))
         finally:  # a connection that breaks ends the run, what came before it is kept
             for entry in ledger.append_many(entries):
@@ -123,6 +126,8 @@ def _entry(known: Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int
         "delivery_id": known_as["delivery_id"] if known_as else _new_id(known, feed, sha256), "sha256": sha256, "feed": feed.feed, "file_name": file.name, "source_url": file.url,
         "n_bytes": n_bytes, "modified_at": file.modified_at.isoformat(), "delivered_at": moment.isoformat(), "delivery_sequence": sequence,
     }
+    if day := no_day(file.name, feed):
+        facts["no_day"] = day
     if n_bytes != file.n_bytes:  # a server that does not tell sizes, or a member of a damaged archive
         facts["n_bytes_listed"] = file.n_bytes
     if known_as:
@@ -172,14 +177,35 @@ def _store(home: Home, file: SourceFile) -> tuple[str, int]:
 
 def delivery_order(file: SourceFile, feed: Feed) -> tuple[datetime, int]:
     """The delivery's own moment (UTC) and version number: from the file name where the feed says how."""
-    match = re.search(feed.order, file.name) if feed.order else None
-    groups = match.groupdict() if match else {}
-    received, sequence = groups.get("received"), groups.get("sequence")
+    said = _said(file.name, feed)
+    day = said.get("received")
+    moment = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) if _is_day(day) else file.modified_at.replace(microsecond=0)
+    return moment, int(said.get("sequence") or 0)
+
+
+def no_day(name: str, feed: Feed) -> str | None:
+    """What stands in the file's name in place of the day it was received, where that is no day of a calendar."""
+    day = _said(name, feed).get("received")
+    return day if day and not _is_day(day) else None
+
+
+def no_day_line(name: str, day: str, modified_at: datetime) -> str:
+    """What is taken instead, and the way out."""
+    return (f"{name}: {day} in its name is no day, so the file's modification time, {modified_at:%Y-%m-%d %H:%M} UTC, is its place among the deliveries; "
+            "it may count as newer than files that correct it. Deliver it under its right name: that then counts")
+
+
+def _said(name: str, feed: Feed) -> dict[str, str | None]:
+    """What the name says about when, where the feed says how."""
+    match = re.search(feed.order, name) if feed.order else None
+    return match.groupdict() if match else {}
+
+
+def _is_day(text: str | None) -> bool:
     try:
-        moment = datetime.strptime(received, "%Y%m%d").replace(tzinfo=UTC) if received else file.modified_at.replace(microsecond=0)
+        return bool(text and datetime.strptime(text, "%Y%m%d"))
     except ValueError:
-        moment = file.modified_at.replace(microsecond=0)
-    return moment, int(sequence or 0)
+        return False
 
 
 def order_key(entry: dict[str, Any]) -> tuple[str, int, str]:

@@ -40,6 +40,7 @@ def status(home: Home, as_json: bool) -> None:
         "feeds": [_feed_facts(feed, deliveries, datetime.now(UTC).date()) for feed in feeds.values()],
         "held": [_delivery_facts(d) for d in deliveries if d.status == "held"],
         "refused": [_delivery_facts(d) for d in deliveries if d.status == "refused"],
+        "no_day": [_delivery_facts(d) | {"no_day": d.no_day} for d in deliveries if d.no_day],
         "unplaced": still_unplaced(Ledger(home.ledger), feeds),
     }
     with reading_build(home) as rows:

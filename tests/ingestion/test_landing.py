@@ -71,6 +71,21 @@ def test_same_bytes_under_two_names_are_one_delivery_with_the_earlier_order(home
     assert [d.delivered_at.date() for d in catalogue] == [date(2026, 4, 1)]
 
 
+def test_a_day_that_no_calendar_has_is_told_until_the_file_comes_under_its_right_name(home, inbox):
+    told: list[str] = []
+    (inbox / "log_20251340_v2.csv").write_bytes(b"Case\n1\n")
+    os.utime(inbox / "log_20251340_v2.csv", (1_700_000_000, 1_700_000_000))
+    [entry] = land(home, [str(inbox)], FEEDS, told.append).new
+    assert entry["no_day"] == "20251340" and entry["delivered_at"].startswith("2023-11-14T22:13:20")
+    assert any("log_20251340_v2.csv: 20251340 in its name is no day" in line and "2023-11-14 22:13 UTC" in line for line in told)
+    assert [d.no_day for d in read_catalogue(home, FEEDS)] == ["20251340"]
+    (inbox / "log_20251230.csv").write_bytes(b"Case\n1\n")
+    land(home, [str(inbox)], FEEDS)
+    assert [(d.delivered_at.date(), d.delivery_sequence, d.no_day) for d in read_catalogue(home, FEEDS)] == [(date(2025, 12, 30), 0, None)]
+    (inbox / "log.csv").write_bytes(b"Case\n2\n")
+    assert "no_day" not in land(home, [str(inbox)], FEEDS).new[0]
+
+
 def test_two_files_under_one_name_are_two_deliveries_and_the_later_supersedes(home, inbox):
     file = inbox / "log_20260401.csv"
     file.write_bytes(b"Case\n1\n")

@@ -16,6 +16,7 @@ from ingestion.catalogue import read_catalogue
 from ingestion.feed import load_feeds
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from orchestration.commands.check import check
 from orchestration.commands.status import status
 from orchestration.commands.summary import published_from
 from orchestration.pipeline import bring_in, land
@@ -46,6 +47,18 @@ def test_status_tells_every_delivery_that_waits_for_a_person(tmp_path: Path, cap
     status(home, as_json=False)
     told = capsys.readouterr().out
     assert told.count("\nrefused ") == 12 and "more: pxw status" not in told
+
+
+def test_a_name_without_a_day_is_told_by_status_and_check(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox, home = tmp_path / "inbox", Home(tmp_path / "home")
+    inbox.mkdir()
+    (inbox / "encounters_daily_20251340.csv").write_text("Remark\n1\n")
+    bring_in(home, load_feeds(), [str(inbox)], lambda _: None, {})
+    status(home, as_json=False)
+    told = "NO DAY encounters_daily_20251340.csv: 20251340 in its name is no day"
+    assert told in capsys.readouterr().out
+    check(home, inbox / "encounters_daily_20251340.csv", None)
+    assert told.replace("NO DAY", "warning:") in capsys.readouterr().out
 
 
 def test_after_a_run_as_of_a_date_later_deliveries_are_not_called_loaded(tmp_path: Path) -> None:
