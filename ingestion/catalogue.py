@@ -1,7 +1,7 @@
 """The catalogue of deliveries: what the ledger says about each, in one row.
 
 Belongs here: the state of a delivery (landed, refused, held, accepted), its order, a cut at a date, what became of its rows.
-Does not belong here: changing anything; the ledger is written where things happen.
+Does not belong here: changing anything, for the ledger is written where things happen; which files are deliveries (sightings.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 from ingestion.conform import READER_VERSION
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import landed_path, order_key
+from ingestion.landing import landed_path
 from ingestion.ledger import Ledger
+from ingestion.sightings import sightings, standing
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Delivery:
 
 def read_catalogue(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> list[Delivery]:
     """All deliveries of known feeds in their own order, those up to `as_of`."""
-    facts = _Facts.read(Ledger(home.ledger), feeds)
-    known = [facts.delivery(entry) for entry in facts.deliveries.values() if entry["feed"] in feeds]
+    ledger = Ledger(home.ledger)
+    facts = _Facts.read(ledger, feeds)
+    known = [facts.delivery(entry) for entry in standing(sightings(ledger), feeds)]
     known.sort(key=lambda d: (d.delivered_at, d.delivery_sequence, d.delivery_id))
     return up_to([replace(delivery, delivery_order=number) for number, delivery in enumerate(known, start=1)], as_of)
 
@@ -90,25 +92,17 @@ def row_facts(deliveries: list[Delivery]) -> dict[str, int]:
 class _Facts:
     """The ledger folded by delivery; only what was said under today's feed version counts."""
 
-    deliveries: dict[str, dict]
     conformed: dict[str, dict]
     verdicts: dict[str, dict]
     releases: dict[str, dict]
 
     @classmethod
     def read(cls, ledger: Ledger, feeds: dict[str, Feed]) -> _Facts:
-        facts = cls({}, {}, {}, {})
-        for entry in ledger.entries("delivery", "repeat", "release", "conform", "verdict"):
+        facts = cls({}, {}, {})
+        for entry in ledger.entries("release", "conform", "verdict"):
             kind, key = entry["kind"], entry.get("delivery_id")
             feed = feeds.get(entry.get("feed", ""))
-            if kind == "delivery":
-                facts.deliveries[key] = entry
-            elif kind == "repeat" and facts.deliveries.get(key, {}).get("feed") == entry["feed"]:
-                first = facts.deliveries[key]
-                # The same bytes under two names: the earlier of their own moments counts, whichever came first; a day in the name before the time of the file.
-                if (entry.get("no_day") is not None, order_key(entry)) < (first.get("no_day") is not None, order_key(first)):
-                    facts.deliveries[key] = first | {k: entry.get(k) for k in ("delivered_at", "delivery_sequence", "no_day")}
-            elif kind == "release":
+            if kind == "release":
                 facts.releases[key] = entry
             elif feed and entry.get("feed_version") == feed.version and entry.get("reader_version") == READER_VERSION:
                 if kind == "conform":

@@ -100,8 +100,8 @@ class Known:
         """Deliveries of the feed under this name, whatever the part of it says that tells when."""
         named = self._named.setdefault(feed.feed, {})
         for delivery in self._unnamed.pop(feed.feed, ()):
-            named.setdefault(_stem(delivery["file_name"], feed), []).append(delivery)
-        return named.get(_stem(name, feed), [])
+            named.setdefault(stem(delivery["file_name"], feed), []).append(delivery)
+        return named.get(stem(name, feed), [])
 
 
 def sight(file: SourceFile) -> tuple[str, int, str]:
@@ -109,6 +109,6 @@ def sight(file: SourceFile) -> tuple[str, int, str]:
     return file.url, file.n_bytes, file.modified_at.isoformat()
 
 
-def _stem(name: str, feed: Feed) -> str:
+def stem(name: str, feed: Feed) -> str:
     """The file name without the part that says when: two files with the same stem replace each other."""
     return re.sub(feed.order, "", name) if feed.order else name

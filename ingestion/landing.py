@@ -24,9 +24,9 @@ from ingestion.known_files import Known, owners_of, sight
 from ingestion.ledger import Ledger
 from ingestion.progress import Steps
 from ingestion.readers import WARNING
+from ingestion.sightings import ID_LENGTH, again_id, order_key, sightings, standing
 from ingestion.sources import NotNow, SourceFile, list_inbox
 
-_ID_LENGTH = 16
 _THREADS = 4
 _AT_ONCE = 64  # files that share one flush of the ledger; a crash before it leaves bytes that the next run recognises
 
@@ -79,10 +79,21 @@ def land(home: Home, inboxes: Iterable[str], feeds: dict[str, Feed], progress: C
         steps = Steps(progress, len(new))
         for start in range(0, len(new), _AT_ONCE):
             _land_some(home, ledger, report, known, new[start:start + _AT_ONCE], steps)
-    if again := report.repeats:
-        others = f" and {len(again) - 1:,} more files" if len(again) > 1 else ""
-        progress(f"{again[0]['file_name']}{others}: bytes that are here already (delivery {again[0]['delivery_id']}); they count once")
+    if report.repeats:
+        _tell_repeats(report.repeats, {entry["delivery_id"]: entry for entry in standing(sightings(ledger), feeds)}, progress)
     return report
+
+
+def _tell_repeats(repeats: list[dict[str, Any]], stand: dict[str, dict[str, Any]], progress: Callable[[str], None]) -> None:
+    """Files whose bytes are here already: each that undoes a correction, of the others the first."""
+    again = [entry for entry in repeats if again_id(entry) in stand]
+    for entry in again:
+        corrections = " and ".join(stand[one]["file_name"] for one in stand[again_id(entry)]["supersedes"]) or "another file"
+        progress(f"{entry['file_name']}: the bytes of delivery {entry['delivery_id']} once more, after {corrections} had taken their place; "
+                 f"they hold again, as delivery {again_id(entry)}")
+    if once := [entry for entry in repeats if entry not in again]:
+        others = f" and {len(once) - 1:,} more files" if len(once) > 1 else ""
+        progress(f"{once[0]['file_name']}{others}: bytes that are here already (delivery {once[0]['delivery_id']}); they count once")
 
 
 def landed_path(home: Home, sha256: str) -> Path:
@@ -139,8 +150,8 @@ def _entry(known: Known, file: SourceFile, feed: Feed, sha256: str, n_bytes: int
 
 def _new_id(known: Known, feed: Feed, sha256: str) -> str:
     """The beginning of the hash; for bytes that came for another feed before (a file that was named wrongly), of the hash with the feed."""
-    short = sha256[:_ID_LENGTH]
-    return hashlib.sha256(f"{feed.feed} {sha256}".encode()).hexdigest()[:_ID_LENGTH] if short in known.ids else short
+    short = sha256[:ID_LENGTH]
+    return hashlib.sha256(f"{feed.feed} {sha256}".encode()).hexdigest()[:ID_LENGTH] if short in known.ids else short
 
 
 def _store_whole(home: Home, file: SourceFile) -> tuple[str, int] | NotNow:
@@ -206,8 +217,3 @@ def _is_day(text: str | None) -> bool:
         return bool(text and datetime.strptime(text, "%Y%m%d"))
     except ValueError:
         return False
-
-
-def order_key(entry: dict[str, Any]) -> tuple[str, int, str]:
-    """Deliveries sort by their own moment, version number and id."""
-    return entry["delivered_at"], entry["delivery_sequence"], entry["delivery_id"]

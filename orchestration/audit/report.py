@@ -25,6 +25,7 @@ import click
 from ingestion.feed import load_feeds
 from ingestion.home import Home, sha256_of
 from ingestion.ledger import Ledger
+from ingestion.sightings import entries_by_id
 from ingestion.sql import dicts
 from orchestration.audit.definition import current, explain
 from orchestration.audit.evidence import Cut, cut_evidence, open_build
@@ -166,7 +167,7 @@ def _counted(con: DuckDBPyConnection, row: dict[str, Any]) -> dict[str, Any]:
 
 def _deliveries(home: Home) -> list[dict[str, Any]]:
     """The deliveries the publication was built from, with their names and hashes."""
-    named = {entry["delivery_id"]: entry for entry in Ledger(home.ledger).entries("delivery")}
+    named = entries_by_id(Ledger(home.ledger))
     return [{"delivery_id": one["delivery_id"], "feed": one["feed"], "file_name": named.get(one["delivery_id"], {}).get("file_name"), "sha256": one["sha256"],
              "delivered_at": one["delivered_at"], "landed_at": named.get(one["delivery_id"], {}).get("at", "")[:19],
              **{name: one.get(name) for name in ("n_rows", "n_accepted", "n_quarantined")}} for one in manifest(home)["deliveries"]]

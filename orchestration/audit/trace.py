@@ -16,6 +16,7 @@ import click
 
 from ingestion.home import Home
 from ingestion.ledger import Ledger
+from ingestion.sightings import entries_by_id
 from ingestion.sql import dicts, literal
 from orchestration.audit import adjusted
 from orchestration.audit.choose import Wanted, published_row
@@ -178,7 +179,7 @@ def _rows(con: DuckDBPyConnection, names: dict[str, str], n_shown: int | None) -
 
 def _file_names(home: Home) -> dict[str, str]:
     """Names of the files as delivered, by delivery: they stand in the ledger only."""
-    return {entry["delivery_id"]: entry["file_name"] for entry in Ledger(home.ledger).entries("delivery")}
+    return {key: entry["file_name"] for key, entry in entries_by_id(Ledger(home.ledger)).items()}
 
 
 def _parquet(path: Path) -> str:

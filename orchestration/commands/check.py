@@ -20,9 +20,11 @@ from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home, sha256_of
 from ingestion.keys import load_keys
 from ingestion.landing import delivery_order, no_day, no_day_line
+from ingestion.ledger import Ledger
 from ingestion.nearest_feed import nearest_feeds
 from ingestion.readers import WARNING
 from ingestion.row_rules import reason
+from ingestion.sightings import again_id, sightings, standing
 from ingestion.sources import SourceFile
 from ingestion.sql import literal
 from orchestration import delivery_effect
@@ -51,7 +53,11 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
             click.echo(f"refused: {file.name}: {report.refused['message']}. {report.refused['way_out']}")
             return 1
         _print_rows(feed, report, out)
-        if (twin := _same_bytes(file, [d for d in known if d.feed == feed.feed])) is not None:
+        twin = _same_bytes(file, [d for d in known if d.feed == feed.feed])
+        if twin is not None and _stands_again(home, feeds, file, twin, order):
+            click.echo(f"these very bytes are in the warehouse as {twin.file_name}, delivery {twin.delivery_id}, and another file took their place since; "
+                       "a run would let them hold again")
+        elif twin is not None:
             why = f": {twin.reason}" if twin.reason else ""
             click.echo(f"these very bytes are in the warehouse already: {twin.file_name}, delivery {twin.delivery_id}; a run would change nothing")
             click.echo(f"it is {twin.status}{why}")
@@ -102,6 +108,15 @@ def _same_bytes(file: Path, known: Sequence[Delivery]) -> Delivery | None:
         return None
     sha256 = sha256_of(file)
     return next((d for d in alike if d.sha256 == sha256), None)
+
+
+def _stands_again(home: Home, feeds: dict[str, Feed], file: Path, twin: Delivery, order: tuple[datetime, int]) -> bool:
+    """Whether the file, once it came in, would be a delivery of its own beside `twin`, which has the same bytes."""
+    seen = {"kind": "repeat", "feed": twin.feed, "sha256": twin.sha256, "file_name": file.name, "source_url": f"file://{file.absolute()}",
+            "delivered_at": order[0].isoformat(), "delivery_sequence": order[1], "no_day": no_day(file.name, feeds[twin.feed])}
+    found = sightings(Ledger(home.ledger))
+    first = next(one for one in found if (one["kind"], one["feed"], one["sha256"]) == ("delivery", twin.feed, twin.sha256))
+    return again_id(seen) in {one["delivery_id"] for one in standing([*found, seen | {"delivery_id": first["delivery_id"]}], feeds)} - {d.delivery_id for d in read_catalogue(home, feeds)}
 
 
 def _print_rows(feed: Feed, report: ConformReport, out: Path) -> None:

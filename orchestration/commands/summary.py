@@ -61,7 +61,7 @@ def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | 
     loaded = {d.sha256: d.feed for d in deliveries if d.status == "accepted"}
     stuck = [d for d in deliveries if d.status in ("held", "refused")]
     for delivery in stuck[:n_shown]:
-        note = " (a later file replaces it)" if delivery.delivery_id in replaced else f" (loaded as {loaded[delivery.sha256]})" if delivery.sha256 in loaded else ""
+        note = " (a later file replaces it)" if delivery.delivery_id in replaced else f" (loaded as {loaded[delivery.sha256]})" if loaded.get(delivery.sha256, delivery.feed) != delivery.feed else ""
         console.print(f"[yellow]{delivery.status}[/] {delivery.delivery_id} {delivery.feed} {_escape(delivery.file_name)}{note}: {_escape(delivery.reason)}")
     if n_shown is not None and len(stuck) > n_shown:
         console.print(f"... and {len(stuck) - n_shown} more: pxw status")
