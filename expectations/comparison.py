@@ -4,7 +4,7 @@ Belongs here: choosing the earlier deliveries that are a fair measure, and the n
 Does not belong here: counting inside one delivery (measure.py), limits and verdicts (suite.py).
 
 Input are the temporary tables `measured` (measure.py) and `judged` (delivery_id, place_in_order,
-is_new, is_good, is_correction, delivered_at, delivery_sequence). Output is the table `profile`: per
+is_new, is_good, is_correction, delivered_at, delivery_sequence, place). Output is the table `profile`: per
 new delivery one row with column_name '' for the file and one row per column. A number is null where
 the check does not apply, and expectations pass over nulls.
 
@@ -116,7 +116,9 @@ select judged.delivery_id, '' as column_name, n_rows, {share('n_quarantined', 'n
   {ratio('n_answered / usual_answered', f'usual_answered >= {MIN_USUAL_ROWS} and not is_correction')} as answered_ratio,
   {share('n_future', 'n_accepted')} as future_pct,
   judged.delivered_at::date - newest_on as age_days,
-  judged.delivered_at::date - previous_at::date as gap_days
+  judged.delivered_at::date - previous_at::date as gap_days,
+  case when n_rows = 0 then (select max(b.n_accepted) from judged t join measured b using (delivery_id)
+    where t.is_good and t.place = judged.place and t.place_in_order < judged.place_in_order) end as n_left_standing
 from judged join measured using (delivery_id)
 left join (select base.delivery_id, count(*) as n_base, median(n_rows) as usual_rows, median(volume) as usual_volume, median(n_answered) as usual_answered
   from base join measured on measured.delivery_id = base.base_id group by base.delivery_id) using (delivery_id)

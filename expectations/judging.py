@@ -117,13 +117,14 @@ class _FeedJudgement:
     def _prepare(self, bad: set[str]) -> None:
         """The table `profile` with `bad` deliveries excluded from everybody's history."""
         new = {d.delivery_id for d in self.new}
+        asks = bool(self.feed.replaces) and self.settings.allow_empty  # where a file may be empty, and an empty one replaces nothing
         rows = ", ".join(
             f"({literal(d.delivery_id)}, {place}, {d.delivery_id in new}, {d.delivery_id not in bad}, false, "
-            f"timestamp '{d.order[0]:%Y-%m-%d %H:%M:%S}', {d.delivery_sequence}, {literal(str(d.path))})"
+            f"timestamp '{d.order[0]:%Y-%m-%d %H:%M:%S}', {d.delivery_sequence}, {literal(str(d.path))}, {literal(d.place) if asks and d.place else 'null'}::varchar)"
             for place, d in enumerate(self.all))
         self.con.execute(
             f"create or replace temp table judged as select * from (values {rows}) t(delivery_id, place_in_order, is_new, is_good, "
-            "is_correction, delivered_at, delivery_sequence, path)").fetchall()
+            "is_correction, delivered_at, delivery_sequence, path, place)").fetchall()
         compare(self.con, self.settings)
         if corrections := find_corrections(self.con, self.feed):
             self.con.execute(f"update judged set is_correction = true where delivery_id in ({', '.join(map(literal, corrections))})").fetchall()

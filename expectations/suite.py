@@ -98,6 +98,11 @@ def checks_of(settings: FeedExpectations) -> list[Check]:
               "column {column_name} is marked missing in {observed:g} % of the answered surveys (more than {limit:g} %)",
               maximum=settings.warn_marked_missing_pct, is_warning=True),
     ]
+    if settings.allow_empty:
+        checks.insert(1, Check(
+            "emptied", "n_left_standing", "an empty file does not stand where one with rows stood",
+            "the file holds no rows, and the earlier file of this name holds {observed:,}. A file replaces what its own rows name, so this one replaces nothing: "
+            "released, it changes no number, and those rows stay counted. If they are wrong, have the file sent again with its rows", maximum=0))
     return [check for check in checks if check.limit_column or check.limit({}) is not None]
 
 

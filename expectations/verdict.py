@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ingestion.catalogue import Delivery
+    from ingestion.feed import Feed
 
 
 @dataclass(frozen=True)
 class DeliveryRaw:
-    """One delivery as raw Parquet. `delivered_at` is UTC, with or without a zone."""
+    """One delivery as raw Parquet. `delivered_at` is UTC, with or without a zone; files of one `place` take each other's (ingestion/sightings.py)."""
 
     feed: str
     delivery_id: str
@@ -25,11 +26,15 @@ class DeliveryRaw:
     delivered_at: datetime
     n_bytes: int
     delivery_sequence: int = 0
+    place: str | None = None
 
     @classmethod
-    def of(cls, delivery: Delivery, path: Path) -> DeliveryRaw:
+    def of(cls, delivery: Delivery, path: Path, feed: Feed) -> DeliveryRaw:
         """A delivery of the catalogue with its raw Parquet."""
-        return cls(delivery.feed, delivery.delivery_id, path, delivery.delivered_at, delivery.n_bytes, delivery.delivery_sequence)
+        from ingestion.sightings import place_of
+
+        place = place_of(delivery.file_name, delivery.source_url, feed)
+        return cls(delivery.feed, delivery.delivery_id, path, delivery.delivered_at, delivery.n_bytes, delivery.delivery_sequence, place)
 
     @property
     def order(self) -> tuple[datetime, int, str]:

@@ -77,11 +77,15 @@ def _moved(delivery: Entry, earliest: Entry) -> Entry:
     return delivery | {key: earliest.get(key) for key in ("delivered_at", "delivery_sequence", "no_day")}
 
 
-def _place(entry: Entry, feeds: dict[str, Feed]) -> tuple[str, str]:
+def place_of(file_name: str, source_url: str, feed: Feed) -> str:
     """What files have in common that take each other's place: their name but for the part that says when. A name that says nothing is told
     from its namesakes by its folder: a copy to another folder is younger and corrects nothing."""
-    name = stem(entry["file_name"], feeds[entry["feed"]])
-    return entry["feed"], entry["source_url"] if name == entry["file_name"] else name
+    name = stem(file_name, feed)
+    return source_url if name == file_name else name
+
+
+def _place(entry: Entry, feeds: dict[str, Feed]) -> tuple[str, str]:
+    return entry["feed"], place_of(entry["file_name"], entry["source_url"], feeds[entry["feed"]])
 
 
 def _places(alike: Iterable[list[Entry]], feeds: dict[str, Feed]) -> dict[tuple[str, str], list[tuple]]:

@@ -148,7 +148,7 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     from expectations import DeliveryRaw, judge
 
     def raw(delivery: Delivery) -> DeliveryRaw:
-        return DeliveryRaw.of(delivery, raw_path(home, feeds[delivery.feed], delivery))
+        return DeliveryRaw.of(delivery, raw_path(home, feeds[delivery.feed], delivery), feeds[delivery.feed])
 
     again = _judged_too_early(deliveries, new)
     subjects = {d.delivery_id for d in (*new, *again)}

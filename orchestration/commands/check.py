@@ -24,7 +24,7 @@ from ingestion.ledger import Ledger
 from ingestion.nearest_feed import nearest_feeds
 from ingestion.readers import WARNING
 from ingestion.row_rules import reason
-from ingestion.sightings import again_id, sightings, standing
+from ingestion.sightings import again_id, place_of, sightings, standing
 from ingestion.sources import SourceFile
 from ingestion.sql import literal
 from orchestration import delivery_effect
@@ -102,6 +102,11 @@ def _as_source(file: Path) -> SourceFile:
     return SourceFile(str(file.parent), file.name, stat.st_size, datetime.fromtimestamp(int(stat.st_mtime), UTC), None, str(file))
 
 
+def _url(file: Path) -> str:
+    """As an inbox would tell it that the file lies in."""
+    return f"file://{file.absolute()}"
+
+
 def _same_bytes(file: Path, known: Sequence[Delivery]) -> Delivery | None:
     alike = [d for d in known if d.n_bytes == file.stat().st_size]
     if not alike:
@@ -112,7 +117,7 @@ def _same_bytes(file: Path, known: Sequence[Delivery]) -> Delivery | None:
 
 def _stands_again(home: Home, feeds: dict[str, Feed], file: Path, twin: Delivery, order: tuple[datetime, int]) -> bool:
     """Whether the file, once it came in, would be a delivery of its own beside `twin`, which has the same bytes."""
-    seen = {"kind": "repeat", "feed": twin.feed, "sha256": twin.sha256, "file_name": file.name, "source_url": f"file://{file.absolute()}",
+    seen = {"kind": "repeat", "feed": twin.feed, "sha256": twin.sha256, "file_name": file.name, "source_url": _url(file),
             "delivered_at": order[0].isoformat(), "delivery_sequence": order[1], "no_day": no_day(file.name, feeds[twin.feed])}
     found = sightings(Ledger(home.ledger))
     first = next(one for one in found if (one["kind"], one["feed"], one["sha256"]) == ("delivery", twin.feed, twin.sha256))
@@ -148,8 +153,9 @@ def _print_verdict(home: Home, feeds: dict[str, Feed], feed: Feed, out: Path, or
                    known: Sequence[Delivery]) -> int:
     from expectations import DeliveryRaw, judge
 
-    history = [DeliveryRaw.of(d, path) for d in known if d.feed == feed.feed and d.status == "accepted" and (path := raw_path(home, feed, d)).exists()]
-    new = DeliveryRaw(feed=feed.feed, delivery_id="check", path=out, delivered_at=order[0], n_bytes=file.stat().st_size, delivery_sequence=order[1])
+    history = [DeliveryRaw.of(d, path, feed) for d in known if d.feed == feed.feed and d.status == "accepted" and (path := raw_path(home, feed, d)).exists()]
+    new = DeliveryRaw(feed=feed.feed, delivery_id="check", path=out, delivered_at=order[0], n_bytes=file.stat().st_size, delivery_sequence=order[1],
+                      place=place_of(file.name, _url(file), feed))
     verdict = judge(feeds, [new], history, scratch / "docs", scratch / "work")[0]
     for warning in verdict.warnings:
         click.echo(f"  warning: {warning.message}")

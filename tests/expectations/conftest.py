@@ -95,7 +95,7 @@ class Workshop:
 
     def delivery(
         self, feed: Feed, number: int, n_rows: int = 600, *, shape: dict[str, str] | None = None, seed: int | None = None, sequence: int = 0,
-        faulty: str = "false", rule: str = "bad_date", delivery_id: str | None = None, **columns: str,
+        faulty: str = "false", rule: str = "bad_date", delivery_id: str | None = None, place: str | None = None, **columns: str,
     ) -> DeliveryRaw:
         """One delivery, month `number`; `columns` replace SQL of columns, rows where `faulty` holds are quarantined."""
         known = delivery_id or f"{feed.feed[:1]}{number:03d}{sequence:02d}0000000000"[:16]
@@ -110,7 +110,7 @@ class Workshop:
             select {listed}, '{known}' as delivery_id, delivered_at, {sequence}::integer as delivery_sequence, i + 1 as row_number,
               (case when {faulty} then [{{'rule': '{rule}', 'column': 'discharge_on', 'masked': '99/99/9999'}}] else [] end)::{FAULTS} as problems,
               []::{FAULTS} as warnings from input) to '{path}' (format parquet)""")
-        return DeliveryRaw(feed.feed, known, path, moment, path.stat().st_size, sequence)
+        return DeliveryRaw(feed.feed, known, path, moment, path.stat().st_size, sequence, place)
 
     def months(self, feed: Feed, n: int, **changes) -> list[DeliveryRaw]:
         """Normal deliveries of the months 0 to n-1."""

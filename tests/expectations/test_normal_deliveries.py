@@ -55,3 +55,14 @@ def test_an_empty_file_passes_where_the_format_allows_it(workshop):
     history = workshop.months(feed, 5)
     verdict, = workshop.judge(feed, [workshop.delivery(feed, 5, n_rows=0)], history)
     assert verdict.is_ok
+
+
+def test_an_empty_file_is_held_where_one_with_rows_stood_that_it_cannot_replace(workshop):
+    feed = survey_feed(expectations={"allow_empty": True}, replaces=["facility_code", "discharge_on"])
+    history = [workshop.delivery(feed, number, place=f"month {number}") for number in range(5)]
+    again = workshop.delivery(feed, 6, n_rows=0, place="month 3")
+    verdict, = workshop.judge(feed, [again], history)
+    assert [(one.expectation, one.observed) for one in verdict.failures] == [("emptied", 600)]
+    assert "the earlier file of this name holds 600" in verdict.failures[0].message and "released, it changes no number" in verdict.failures[0].message
+    assert held(workshop.judge(feed, [again], [d for d in history if d.place != "month 3"])) == []
+    assert held(workshop.judge(survey_feed(expectations={"allow_empty": True}), [again], history)) == []
