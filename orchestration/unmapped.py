@@ -153,7 +153,7 @@ def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:
 
 
 def reference_fault_lines(rows: Rows) -> Iterator[str]:
-    """What nothing can use in cut points, coefficients and benchmarks; the first line is the headline."""
+    """What nothing can use in cut points, coefficients, benchmarks and places; the first line is the headline."""
     found = rows("marts", "reference_fault", "select feed, column_name, source_text, fault, n_rows, row_number, way_out from marts.reference_fault "
                                              "order by n_rows desc, feed, column_name, source_text")
     if not found:

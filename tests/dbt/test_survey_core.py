@@ -98,6 +98,9 @@ def test_codes_find_their_unit_by_date_and_keep_their_facility(warehouse: Wareho
 def test_a_newer_mapping_file_replaces_the_older_one_whole(warehouse: Warehouse) -> None:
     assert warehouse.rows("select * from marts.dim_unit where unit_id = 'GHOST'") == []
     assert warehouse.row("select unit_name from marts.dim_unit where unit_key = 'F1/4W'")["unit_name"] == "4 West"
+    told = warehouse.row("select kind, column_name, source_text, fault, n_rows, way_out from marts.reference_fault")
+    assert tuple(told.values())[:5] == ("org_unit", "time_zone", "No/Such_Zone", "UNKNOWN_TIME_ZONE", 2)
+    assert "until then a day there is that of another row of the facility, else of the time zone of each feed" in told["way_out"]
     zones = {row["facility_id"]: row["time_zone"] for row in warehouse.rows("select * from marts.dim_facility")}
     assert zones == {"F1": "America/Chicago", "F2": None, "unassigned": None}  # a zone nobody knows ends no build
 

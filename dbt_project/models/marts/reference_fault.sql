@@ -1,5 +1,5 @@
--- Rows of files that a site keeps itself (cut points, coefficients, benchmarks) which nothing can use: a misspelt name would
--- otherwise only show as a number that is not there. One row per feed, column, text and fault, with what to do.
+-- Rows of files that a site keeps itself (cut points, coefficients, benchmarks, places) which nothing can use: a misspelt name would
+-- otherwise only show as a number that is not there, or on another day. One row per feed, column, text and fault, with what to do.
 with measure as (
     select * from {{ source('definition', 'measure') }} where instrument_family is not null
 ),
@@ -22,6 +22,10 @@ given as (
             when 'PERIOD_ENDS_BEFORE_IT_STARTS' then period_end_on::varchar else variable || coalesce(' ' || level_code, '') end,
         fault
     from {{ ref('adjustment_coefficient') }} where fault is not null
+    union all
+    select feed, delivery_id, row_number, 'org_unit', 'time_zone', time_zone, 'UNKNOWN_TIME_ZONE'
+    from ({{ current_rows('org_unit', ['time_zone']) }}) as o
+    where time_zone is not null and time_zone not in ({{ known_time_zones() }})
 ),
 
 known as (
@@ -36,6 +40,8 @@ known as (
         select 'adjustment_coefficient', 'UNKNOWN_MEASURE', measure_name from measure where source = 'answers'
         union all
         select 'adjustment_coefficient', 'UNKNOWN_VARIABLE', variable from {{ ref('adjustment_variable') }}
+        union all
+        select 'org_unit', 'UNKNOWN_TIME_ZONE', name from ({{ known_time_zones() }}) as z
     ) as names
 ),
 
@@ -47,8 +53,10 @@ grouped as (
 
 select
     g.feed, g.kind, g.column_name, coalesce(g.source_text, '') as source_text, g.fault, g.n_rows, g.delivery_id, g.row_number,
-    case when g.fault in ('UNKNOWN_MEASURE', 'UNKNOWN_VARIABLE')
-        then 'nearest known name: ' || coalesce(max_by(k.name, (jaro_winkler_similarity(lower(g.source_text), lower(k.name)), k.name)), 'none') || '; correct the file and deliver it again'
+    case when g.fault in ('UNKNOWN_MEASURE', 'UNKNOWN_VARIABLE', 'UNKNOWN_TIME_ZONE')
+        then 'nearest known name: ' || coalesce(max_by(k.name, (jaro_winkler_similarity(lower(g.source_text), lower(k.name)), k.name)), 'none')
+            || case when g.fault = 'UNKNOWN_TIME_ZONE' then '; until then a day there is that of another row of the facility, else of the time zone of each feed' else '' end
+            || '; correct the file and deliver it again'
         when g.fault = 'UNKNOWN_LEVEL' then 'the questionnaire has no such answer; correct the file and deliver it again'
         when g.fault = 'REFERENCE_MEAN_MISSING' then 'give the mean the score is centred at; correct the file and deliver it again'
         else 'correct the file and deliver it again' end as way_out
