@@ -61,7 +61,7 @@ inner join (
    5 more answers (surveys.md section 8; the 5 is ours). A correction is another matter: it has the number of the survey it corrects,
    and the newest version counts. Only rows without a newer version are looked at, `superseded` names those that have one. #}
 {% macro rows_of_duplicate_returns(feed, items, superseded) -%}
-{%- set same = ['s.facility_code', 's.unit_code', 's.provider_id', 's.discharge_on', 's.patient_id'] -%}
+{%- set same = key_texts(['s.facility_code', 's.unit_code', 's.provider_id', 's.discharge_on', 's.patient_id']) -%}
 select '{{ feed }}' as feed, r.one.delivery_id as delivery_id, r.one.row_number as row_number, 'DUPLICATE_RETURN' as rule,
     r.kept.delivery_id as superseded_by_delivery_id, r.kept.row_number as superseded_by_row_number
 from (

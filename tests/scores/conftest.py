@@ -184,7 +184,7 @@ def _returned_twice(given: Input, items: list[str]) -> None:
         return survey("pg", number, "2025-01-03", "HOSP-B", unit, patient_id=patient, received_on=received and day(received), **dict.fromkeys(items[:n_answers], 5))
 
     given.delivery("pg_survey", "2025-02-05", [
-        row(1, "first", 4, "2025-01-20"), row(2, "first", 8, "2025-01-25"),  # 4 more are not enough
+        row(1, "first", 4, "2025-01-20"), row(2, "first", 8, "2025-01-25", "a1"),  # 4 more are not enough; a1 is A1
         row(3, "fuller", 3, "2025-01-20"), row(4, "fuller", 8, "2025-01-25"),  # 5 more are
         row(5, "order", 9, "2025-01-25"), row(6, "order", 9, "2025-01-20"),  # the order of the file is not that of receipt
         row(7, "blank", 0, None), row(8, "blank", 2, "2025-01-20"),  # nothing came back the first time
