@@ -27,6 +27,9 @@ _SIGNATURES = {
 }
 
 
+_OF_PAGES = (b"<!doc", b"<head", b"<body", b"<meta", b"<table", b"<style", b"<script", b"<div")
+
+
 def describe(start: bytes) -> str | None:
     """Plain words for a binary format known by its signature; None for anything else, text included."""
     return next((words for magic, words in _SIGNATURES.items() if start.startswith(magic)), None)
@@ -37,10 +40,18 @@ def describe_text(start: bytes) -> str:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "UTF-16 text"
-    if text[:5].lower() in (b"<html", b"<!doc"):
+    if is_wide(start):
+        return "UTF-16 text without its mark"
+    if text.lower().startswith(_OF_PAGES) or b"<html" in text[:1000].lower():
         return "an HTML page"
     if text.startswith(b"<"):
         return "XML"
     if text[:1] in (b"{", b"["):
         return "JSON"
     return "bytes that are no text" if b"\0" in start else "plain text"
+
+
+def is_wide(start: bytes) -> bool:
+    """Whether every second byte is NUL and no other one is: UTF-16 of Latin letters."""
+    even, odd = start[0:400:2], start[1:400:2]
+    return len(odd) >= 8 and any(not any(one) and 0 not in other for one, other in ((even[:len(odd)], odd), (odd, even)))

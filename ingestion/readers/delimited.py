@@ -12,11 +12,15 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
+from ingestion.readers.content import is_wide
+from ingestion.readers.foreign import refuse_foreign_text
 from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, told_apart
 from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import removed_on_failure, scratch
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 1_000_000
 _HEADER_WITHIN_ROWS = 20  # titles and dates of issue above a table take a few rows
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_SEPARATOR_ROW = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _EXTRA = "_extra"
 
 
@@ -97,14 +102,36 @@ def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int]:
     if not start.strip():
         raise Refused("empty_file", "the file is empty", "Ask the sender for the file again.")
     text = start.decode("utf-8-sig", errors="replace")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=fmt.delimiter, quotechar=fmt.quote or None,
-                      quoting=csv.QUOTE_MINIMAL if fmt.quote else csv.QUOTE_NONE)
-    n_before, first = _first_rows(rows, fmt, feed)
+    n_marks = _separator_rows(text, fmt)
+    n_before, first = _first_rows(_rows(text, fmt, n_marks), fmt, feed)
     headers, n_rows = names_of(first, fmt.headers)
     if n_rows > len(first):
         raise Refused("no_header", f"the file ends before its header of {n_rows} rows", "Check format.headers in the feed.")
+    refuse_foreign_text(start, headers, _top_rows(_rows(text, fmt, 0)), feed)
     _refuse_wrong_delimiter(headers, first[0], fmt, feed)
-    return [name or f"_unnamed_{index}" for index, name in enumerate(told_apart(headers, fmt.repeated), start=1)], n_before + n_rows
+    return [name or f"_unnamed_{index}" for index, name in enumerate(told_apart(headers, fmt.repeated), start=1)], n_marks + n_before + n_rows
+
+
+def _rows(text: str, fmt: Format, n_skipped: int) -> Iterator[list[str]]:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=fmt.delimiter, quotechar=fmt.quote or None,
+                      quoting=csv.QUOTE_MINIMAL if fmt.quote else csv.QUOTE_NONE)
+    return itertools.islice(rows, n_skipped, None)
+
+
+def _top_rows(rows: Iterator[list[str]]) -> list[list[str]]:
+    try:
+        return list(itertools.islice(rows, _HEADER_WITHIN_ROWS))
+    except csv.Error:
+        return []
+
+
+def _separator_rows(text: str, fmt: Format) -> int:
+    """1 where the first row only tells Excel the delimiter (`sep=;`), else 0. Raises Refused when it tells another one than the feed."""
+    found = _SEPARATOR_ROW.match(text)
+    if found and found[1] != fmt.delimiter:
+        raise Refused("wrong_delimiter", f"the first row of the file says that it splits at {found[1]!r}, the feed says {fmt.delimiter!r}",
+                      f"If the vendor changed its export, set format.delimiter to {found[1]!r} in the feed.")
+    return 1 if found else 0
 
 
 def _first_rows(rows: Iterator[list[str]], fmt: Format, feed: Feed) -> tuple[int, list[list[str]]]:
@@ -159,11 +186,14 @@ def _is_suspect(path: Path, fmt: Format) -> bool:
 def refuse_other_encoding(path: Path, fmt: Format) -> None:
     """Raise Refused when the file's byte order mark says another encoding than the feed."""
     with path.open("rb") as handle:
-        start = handle.read(4)
+        start = handle.read(400)
     found = next((name for bom, name in _BOMS.items() if start.startswith(bom)), None)
     if found and found != fmt.encoding:
         raise Refused("wrong_encoding", f"the file is marked as {found}, the feed says {fmt.encoding}",
                       f"Set format.encoding to {found} in the feed if the vendor changed its export.")
+    if is_wide(start):
+        raise Refused("wrong_encoding", f"the file is UTF-16 without the mark at its beginning that says so, the feed says {fmt.encoding}",
+                      "Have it saved as UTF-8, or as UTF-16 with its mark and format.encoding utf-16 in the feed.")
 
 
 def to_utf8(path: Path, encoding: str) -> Path:

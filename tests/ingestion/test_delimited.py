@@ -19,11 +19,36 @@ def body(*numbers: int) -> str:
     (HEADER.replace(",", ";").encode() + b"\n1;2;3;4;5;6\n", "wrong_delimiter"),
     (b"Case,Received,Event,MRN,Staff,Text,Text\n1,,,,,,\n", "duplicate_header"),
     ("﻿Case,Received\n".encode("utf-16-le"), "wrong_encoding"),
+    ((HEADER + "\n").encode("utf-16-le"), "wrong_encoding"),
+    ((HEADER + "\n").encode("utf-16-be"), "wrong_encoding"),
+    (b'<?xml version="1.0"?>\n<html><table><tr><td>Case</td></tr></table></html>\n', "wrong_content"),
+    (b"\r\n <TABLE><tr><td>Case</td></tr></TABLE>\n", "wrong_content"),
+    (b'[{"Case": "1"}]\n', "wrong_content"),
+    (f"Complaints of March; printed 2 April\n\n{HEADER}\n1,,,,,\n".encode(), "title_rows"),
+    (f"sep=;\n{HEADER}\n1,,,,,\n".encode(), "wrong_delimiter"),
 ])
 def test_refused_as_a_whole(conformed, content, rule):
     refused = conformed(content).report.refused
     assert refused["rule"] == rule
     assert refused["message"] and refused["way_out"]
+
+
+def test_rows_above_the_header_are_named_with_the_way_out(conformed):
+    refused = conformed(f"Complaints of March\n\n{HEADER}\n{body(1)}").report.refused
+    assert refused["message"] == "the header stands in row 3 of the file, below 2 that are not part of the table" and "header_row to auto" in refused["way_out"]
+    feed = complaint_feed(format={"type": "delimited", "header_row": "auto"})
+    assert conformed(f"Complaints of March\n\n{HEADER}\n{body(1)}", feed).rows("case_id") == [("1",)]
+    renamed = conformed(HEADER.replace("Case", "Number") + "\n").report.refused
+    assert renamed["rule"] == "missing_column" and "If the vendor renamed it" in renamed["way_out"]
+
+
+@pytest.mark.parametrize("mark", ["sep=,\n", "﻿sep=,\n", '"sep=,"\n'])
+@pytest.mark.parametrize("header_row", [None, "auto"])
+def test_a_first_row_that_tells_excel_the_delimiter_is_passed_over(conformed, mark, header_row):
+    feed = complaint_feed(format={"type": "delimited", "header_row": header_row})
+    assert conformed(f"{mark}{HEADER}\n{body(1, 2)}", feed).rows("row_number, case_id") == [(1, "1"), (2, "2")]
+    broken = conformed(f'{mark}{HEADER}\n{body(1)}2,"open\n{body(3)}', feed)
+    assert broken.rules() == [[], ["unterminated_quote"], []]
 
 
 def test_header_only_is_a_delivery_without_rows(conformed):
