@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 1_000_000
 _HEADER_WITHIN_ROWS = 20  # titles and dates of issue above a table take a few rows
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_SEPARATOR_ROW = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+_SEPARATOR_ROW = re.compile(r'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _EXTRA = "_extra"
 
 
@@ -50,7 +50,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
         headers, n_skipped = _headers(path, fmt, feed)
         source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
         source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
-        return source.repair() if _is_suspect(path, fmt) else source
+        return source.repair() if _is_suspect(path, fmt) or _has_mixed_top(path, fmt, n_skipped) else source
 
 
 def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_skipped: int) -> Source:
@@ -181,6 +181,22 @@ def _is_suspect(path: Path, fmt: Format) -> bool:
                 return True
             n_quotes += chunk.count(quote) if quote else 0
     return n_quotes % 2 == 1
+
+
+def _has_mixed_top(path: Path, fmt: Format, n_skipped: int) -> bool:
+    """Whether of several rows to skip, and the one below, some end otherwise than others: DuckDB would find no row below them, and say nothing."""
+    if n_skipped < 2:
+        return False  # it refuses the file
+    with path.open("rb") as handle:
+        start = handle.read(_HEADER_BYTES)
+    quote, ends, is_open = (fmt.quote or "").encode(), [], False
+    for line in start.splitlines(keepends=True):
+        is_open ^= bool(quote) and line.count(quote) % 2 == 1
+        if not is_open:
+            ends.append(line[len(line.rstrip(b"\r\n")):])
+        if len(ends) > n_skipped:
+            break
+    return len({end for end in ends if end}) > 1
 
 
 def refuse_other_encoding(path: Path, fmt: Format) -> None:

@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import scratch
@@ -25,7 +25,7 @@ MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for
 def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
     """Write `_row_number, _problem, column...` as plain CSV into a temporary file and return its path."""
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
-    with scratch(".repaired") as clean, path.open("rb") as source, clean.open("w", encoding="utf-8", newline="") as out:
+    with scratch(".repaired") as clean, path.open(encoding="latin-1", newline="") as source, clean.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
         records = _records(source, (fmt.quote or "").encode(), lambda raw: _cells(raw, None, fmt, n_columns)[1])
         for _ in range(n_skipped):
@@ -64,14 +64,14 @@ def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tupl
     return cells, None
 
 
-def _records(source, quote: bytes, problem_of: Callable[[bytes], str | None]) -> Iterator[tuple[bytes, str | None]]:
-    """Records as bytes without their line end. A quote that never closes, or closes in another record, costs its own line only."""
+def _records(source: TextIO, quote: bytes, problem_of: Callable[[bytes], str | None]) -> Iterator[tuple[bytes, str | None]]:
+    """Records as bytes without their line end, of bytes read as Latin-1 because that splits at every line end. A quote that never closes, or closes in another record, costs its own line only."""
     while line := _line(source):
         if len(line) >= MAX_RECORD_BYTES:
             yield b"", "line_too_long"
             continue
         if not quote or line.count(quote) % 2 == 0:
-            yield line.rstrip(b"\r\n"), None
+            yield (b"", "malformed_line") if _is_cut(line, source, problem_of) else (line.rstrip(b"\r\n"), None)
             continue
         resume = source.tell()
         record = b"".join(lines := _continue(source, line, quote))
@@ -82,13 +82,25 @@ def _records(source, quote: bytes, problem_of: Callable[[bytes], str | None]) ->
             yield b"", "unterminated_quote"
 
 
+def _is_cut(line: bytes, source: TextIO, problem_of: Callable[[bytes], str | None]) -> bool:
+    """Whether the carriage return at the end of the line stands in the middle of a record: no record before it and none after. Then the rest is passed over too."""
+    if not line.endswith(b"\r") or not line.strip() or problem_of(line.rstrip()) is None:
+        return False
+    resume = source.tell()
+    rest = _line(source)
+    if rest.strip() and problem_of(rest.rstrip(b"\r\n")) is not None:
+        return True
+    source.seek(resume)
+    return False
+
+
 def _is_stray(record: bytes, lines: list[bytes], problem_of: Callable[[bytes], str | None]) -> bool:
     """Whether the quote of the first line is none: what it joins cannot be split, or holds a line that is a record by itself."""
     problem = problem_of(record)
     return problem == "malformed_line" or (problem is not None and any(problem_of(line) is None for line in lines[1:]))
 
 
-def _continue(source, line: bytes, quote: bytes) -> list[bytes]:
+def _continue(source: TextIO, line: bytes, quote: bytes) -> list[bytes]:
     """The lines up to the one whose quote closes that of `line`; none where there is no such line near."""
     lines, size = [line], len(line)
     for _ in range(MAX_RECORD_LINES):
@@ -102,10 +114,10 @@ def _continue(source, line: bytes, quote: bytes) -> list[bytes]:
     return []
 
 
-def _line(source) -> bytes:
-    """One physical line; of one that is too long, its beginning, with the rest passed over."""
+def _line(source: TextIO) -> bytes:
+    """One physical line, ended by LF, CR or both; of one that is too long, its beginning, with the rest passed over."""
     line = source.readline(MAX_RECORD_BYTES)
     rest = line
-    while len(rest) >= MAX_RECORD_BYTES and not rest.endswith(b"\n"):
+    while len(rest) >= MAX_RECORD_BYTES and not rest.endswith(("\n", "\r")):
         rest = source.readline(MAX_RECORD_BYTES)
-    return line
+    return line.encode("latin-1")

@@ -42,7 +42,7 @@ def test_rows_above_the_header_are_named_with_the_way_out(conformed):
     assert renamed["rule"] == "missing_column" and "If the vendor renamed it" in renamed["way_out"]
 
 
-@pytest.mark.parametrize("mark", ["sep=,\n", "﻿sep=,\n", '"sep=,"\n'])
+@pytest.mark.parametrize("mark", ["sep=,\n", "sep=,\r\n", "sep=,\r", "﻿sep=,\n", '"sep=,"\n'])
 @pytest.mark.parametrize("header_row", [None, "auto"])
 def test_a_first_row_that_tells_excel_the_delimiter_is_passed_over(conformed, mark, header_row):
     feed = complaint_feed(format={"type": "delimited", "header_row": header_row})
@@ -84,6 +84,20 @@ def test_a_stray_quote_costs_its_own_line_and_no_other(conformed, stray, later):
     done = conformed(f"{HEADER}\n{body(1)}{stray}{text}{body(4, 5, 6)}{text.replace('3', '7', 1)}{later}{body(9)}")
     assert {"1", "3", "4", "5", "6", "7", "9"} <= {row[0] for row in done.rows("case_id") if row[0]}
     assert done.report.n_quarantined <= 4
+
+
+@pytest.mark.parametrize("ends", ["\n \r", "\r \n", "\r\n \r", "\r\n \n \r", "\r \r \r\n", "\n \r\n"])
+def test_lines_that_end_in_different_ways_are_rows_of_their_own(conformed, ends):
+    ends = ends.split(" ")
+    lines = [HEADER, *(GOOD.format(n).strip() for n in range(1, 30)), '30,01/04/2026 10:00,,,,"a\rb\nc"', "31,01/04/2026 10:00,,,", "32,01/04/2026 10:00,,,,"]
+    done = conformed("".join(line + ends[n % len(ends)] for n, line in enumerate(lines)))
+    assert done.rows("case_id")[:30] == [(str(n),) for n in range(1, 31)] and done.rows("narrative_length")[29] == (5,)
+    assert (done.report.n_rows, done.rules()[30:]) == (32, [["too_few_columns"], []])
+
+
+def test_a_carriage_return_inside_a_cell_without_quotes_costs_its_own_record(conformed):
+    done = conformed(f"{HEADER}\n{body(1)}2,01/04/2026 10:00,,,,\n3,01/04/2026 10:00,a\rb,,,\n{body(4)}")
+    assert (done.report.n_rows, done.rules()) == (4, [[], [], ["malformed_line"], []])
 
 
 def test_a_short_record_of_two_lines_is_one_quarantined_row(conformed):
