@@ -43,16 +43,17 @@ def _only_corrects(con: DuckDBPyConnection, feed: Feed, delivery_id: str) -> boo
         return False
     mine = f"(from read_parquet({literal(path)}) where len(problems) = 0)"
     theirs = f"(from read_parquet([{', '.join(literal(one) for (one,) in earlier)}], union_by_name = true) where len(problems) = 0)"
-    key = _tuple(feed.business_key)
+    key = tuple_of(feed.business_key)
     n, n_known = con.execute(f"select count(*), count(*) filter ({key} in (select {key} from {theirs})) from {mine}").fetchone()
     if n_known < _KNOWN_SHARE * n or not feed.replaces:
         return n_known >= _KNOWN_SHARE * n
-    scope = _tuple(feed.replaces)
+    scope = tuple_of(feed.replaces)
     n_before, n_kept = con.execute(
         f"select count(*), count(*) filter (key in (select {key} from {mine})) "
         f"from (select distinct {key} as key from {theirs} where {scope} in (select {scope} from {mine}))").fetchone()
     return n_kept >= _KNOWN_SHARE * n_before
 
 
-def _tuple(columns: list[str]) -> str:
+def tuple_of(columns: list[str]) -> str:
+    """SQL of the values of several columns as one value that can be compared."""
     return f"struct_pack({', '.join(f'{identifier(name)} := {identifier(name)}' for name in columns)})"

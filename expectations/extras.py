@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from ingestion.sql import literal
+from expectations.corrections import tuple_of
+from ingestion.sql import identifier, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from expectations.duckdb_engine import DuckDBDatasource
     from expectations.settings import Extra
     from expectations.verdict import DeliveryRaw
+    from ingestion.feed import Feed
 
 # Types whose observed value is a count or an aggregate of numbers; of the others it would be a cell of the delivery.
 _COUNTING = {
@@ -28,6 +31,7 @@ _COUNTING = {
     "expect_table_row_count_to_be_between", "expect_column_mean_to_be_between", "expect_column_sum_to_be_between",
 }
 _ERROR_LINE = re.compile(r"^([\w.]*(?:Error|Exception))\b", re.MULTILINE)
+_MOST_DAYS = 6  # named in a message
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True, "include_unexpected_rows": False}
 
 
@@ -41,7 +45,7 @@ def names_only(*columns: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an extra found in one delivery: numbers only. `error` names the kind of error, never its text."""
+    """What an extra found in one delivery: numbers, and days where it asks for them. `error` names the kind of error, never its text."""
 
     extra: Extra
     is_met: bool
@@ -49,12 +53,15 @@ class Outcome:
     unexpected_pct: float | None = None
     observed: float | int | None = None
     error: str | None = None
+    days: tuple[date, ...] = ()
 
     def say(self) -> str:
         """The sentence for an extra that was not met."""
         what = self.extra.note or f"{self.extra.type}{f' on {self.extra.column}' if self.extra.column else ''}"
         if self.error:
             return f"{what}: could not be evaluated ({self.error}); check the extra in the feed's definition"
+        if self.days:
+            return f"{what}: {', '.join(f'{day:%Y-%m}' if day.day == 1 else f'{day}' for day in self.days)}"
         if self.extra.sql is not None:
             return f"{what}: {self.observed:,} unexpected row{'' if self.observed == 1 else 's'}"
         if self.n_unexpected is not None and self.unexpected_pct is not None:
@@ -62,8 +69,10 @@ class Outcome:
         return f"{what}: not met{f', observed {self.observed:g}' if self.observed is not None else ''}"
 
 
-def run_extras(con: DuckDBPyConnection, source: DuckDBDatasource, deliveries: list[DeliveryRaw], extras: list[Extra]) -> dict[str, list[Outcome]]:
-    """Outcomes by delivery, in the order of `extras`.
+def run_extras(
+    con: DuckDBPyConnection, source: DuckDBDatasource, feed: Feed, deliveries: list[DeliveryRaw], extras: list[Extra], earlier: dict[str, list[str]]
+) -> dict[str, list[Outcome]]:
+    """Outcomes by delivery, in the order of `extras`. `earlier` are the files a delivery is compared with, where an extra looks back.
 
     Unexpected rows are counted by DuckDB and the counts of all deliveries judged by GX at once: asking GX
     for one delivery costs 65 ms, a month of XML files has 9 such rules. The other types GX runs per delivery.
@@ -75,6 +84,8 @@ def run_extras(con: DuckDBPyConnection, source: DuckDBDatasource, deliveries: li
     found: dict[str, dict[int, Outcome]] = {}
     for delivery in deliveries:
         tables = {rows: _show(con, delivery, rows) for rows in dict.fromkeys(extra.rows for extra in extras)}
+        if any(extra.looks_back for extra in extras):
+            _show_earlier(con, feed, delivery, earlier.get(delivery.delivery_id, []))
         found[delivery.delivery_id] = _count(con, tables, counted)
         for rows, table in tables.items():
             if chosen := {place: extra for place, extra in others.items() if extra.rows == rows}:
@@ -93,18 +104,40 @@ def _show(con: DuckDBPyConnection, delivery: DeliveryRaw, rows: str) -> str:
     return table
 
 
+def _show_earlier(con: DuckDBPyConnection, feed: Feed, delivery: DeliveryRaw, paths: list[str]) -> None:
+    """The view `earlier`: of the accepted rows in `paths` those that no later file, nor the delivery, replaces."""
+    mine = f"(from read_parquet({literal(str(delivery.path))}) where len(problems) = 0)"
+    rows = f"read_parquet([{', '.join(map(literal, paths))}], union_by_name = true) where len(problems) = 0" if paths else f"{mine} where false"
+    scope = feed.replaces or feed.business_key
+    newest = (f"where {tuple_of(scope)} not in (select {tuple_of(scope)} from {mine}) qualify rank() over (partition by {', '.join(map(identifier, scope))} "
+              "order by delivered_at desc, delivery_sequence desc, delivery_id desc) = 1") if scope else ""
+    con.execute(f"create or replace view earlier as select * exclude (problems, warnings) from (from {rows}) {newest}").fetchall()
+
+
+def _filled(extra: Extra, tables: dict[str, str]) -> str:
+    """The select of an extra over the views of one delivery."""
+    return extra.sql.rstrip("; ").replace("{batch}", _quoted(tables[extra.rows])).replace("{earlier}", "earlier")
+
+
+def _days(con: DuckDBPyConnection, extra: Extra, tables: dict[str, str]) -> tuple[date, ...]:
+    """The first days an extra names; a column of another type is an error, so that no other cell comes through."""
+    rows = con.execute(f"select distinct {identifier(extra.days)}::date from ({_filled(extra, tables)}) where {identifier(extra.days)} is not null order by 1").fetchall()
+    return tuple(day for (day,) in rows[:_MOST_DAYS])
+
+
 def _count(con: DuckDBPyConnection, tables: dict[str, str], extras: dict[int, Extra]) -> dict[int, Outcome]:
     """Unexpected rows by place. All extras at once; one by one where one of them cannot be evaluated, so that it alone says so."""
     if not extras:
         return {}
-    counts = ", ".join(f"(select count(*) from ({extra.sql.rstrip('; ').replace('{batch}', _quoted(tables[extra.rows]))}))" for extra in extras.values())
+    counts = ", ".join(f"(select count(*) from ({_filled(extra, tables)}))" for extra in extras.values())
     try:
-        numbers = con.execute(f"select {counts}").fetchone()
+        numbers = dict(zip(extras, con.execute(f"select {counts}").fetchone(), strict=True))
+        days = {place: _days(con, extra, tables) for place, extra in extras.items() if extra.days and numbers[place]}
     except Exception as error:  # noqa: BLE001 - whatever a user's extra raises must hold this delivery and no other
         if len(extras) == 1:
             return {place: Outcome(extra, is_met=False, error=type(error).__name__) for place, extra in extras.items()}
         return {place: one for number, extra in extras.items() for place, one in _count(con, tables, {number: extra}).items()}
-    return {place: Outcome(extra, is_met=True, observed=n) for (place, extra), n in zip(extras.items(), numbers, strict=True)}
+    return {place: Outcome(extra, is_met=True, observed=numbers[place], days=days.get(place, ())) for place, extra in extras.items()}
 
 
 def _unmet(con: DuckDBPyConnection, source: DuckDBDatasource, found: dict[str, dict[int, Outcome]], counted: dict[int, Extra]) -> set[tuple[str, int]]:

@@ -101,11 +101,12 @@ class _FeedJudgement:
     def run(self, work_dir: Path, docs_path: str) -> list[Verdict]:
         """Verdicts of the new deliveries in delivery order."""
         measure(self.con, self.feed, self.settings, self.all, work_dir)
-        if self.settings.extra:
-            self.outcomes = run_extras(self.con, self.source, self.new, self.settings.extra)
-        bad: set[str] = set()
+        extras, bad = self.settings.extra, set[str]()
+        looks_back = any(extra.looks_back for extra in extras)
         while True:
             self._prepare(bad)
+            if extras and (looks_back or not self.outcomes):
+                self.outcomes = run_extras(self.con, self.source, self.feed, self.new, extras, self._earlier() if looks_back else {})
             failures, warnings = self._validate()
             if set(failures) == bad:
                 break
@@ -129,6 +130,14 @@ class _FeedJudgement:
         if corrections := find_corrections(self.con, self.feed):
             self.con.execute(f"update judged set is_correction = true where delivery_id in ({', '.join(map(literal, corrections))})").fetchall()
             compare(self.con, self.settings)
+
+    def _earlier(self) -> dict[str, list[str]]:
+        """The files of good deliveries before each new one that speak of a facility of it."""
+        shared = "list_has_any(mine.places, theirs.places)" if self.settings.place_column else "true"
+        return dict(self.con.execute(
+            "select n.delivery_id, list(b.path order by b.place_in_order) from judged n join measured mine on mine.delivery_id = n.delivery_id "
+            "join judged b on b.place_in_order < n.place_in_order and b.is_good join measured theirs on theirs.delivery_id = b.delivery_id "
+            f"where n.is_new and {shared} group by 1").fetchall())
 
     def _validate(self) -> tuple[dict[str, list[Failure]], dict[str, list[Failure]]]:
         """Failures and warnings by delivery: of the suite over the profile, then of the extras."""

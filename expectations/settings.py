@@ -63,13 +63,16 @@ class _Strict(BaseModel):
 class Extra(_Strict):
     """One more GX expectation, run on the rows of every single delivery (`mostly` counts within it).
 
-    `unexpected_rows` takes `sql`: a select over {batch} that returns the rows that should not be there.
+    `unexpected_rows` takes `sql`: a select over {batch} that returns the rows that should not be there, and
+    may compare with {earlier}: what the accepted deliveries before it say about the same facilities and it
+    does not replace. `days` is a date column of that select whose days the message names.
     `rows: all` lets quarantined rows in too; a warning is shown and holds nothing.
     """
 
     type: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
     sql: str | None = None
+    days: str | None = None
     note: str | None = None
     severity: Literal["critical", "warning"] = "critical"
     rows: Literal["accepted", "all"] = "accepted"
@@ -82,12 +85,19 @@ class Extra(_Strict):
             raise ValueError("'unexpected_rows' needs 'sql', other types need 'kwargs'")
         if self.sql is not None and "{batch}" not in self.sql:
             raise ValueError("'sql' must select from {batch}")
+        if self.days is not None and self.sql is None:
+            raise ValueError("'days' names a column of 'sql'")
         return self
 
     @property
     def column(self) -> str | None:
         """The column it speaks of, if it is one."""
         return self.kwargs.get("column")
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it compares a delivery with those before it."""
+        return self.sql is not None and "{earlier}" in self.sql
 
 
 class FeedExpectations(_Strict):

@@ -146,6 +146,7 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     if not new:
         return []
     from expectations import DeliveryRaw, judge
+    from expectations.settings import EXTRA_TYPES
 
     def raw(delivery: Delivery) -> DeliveryRaw:
         return DeliveryRaw.of(delivery, raw_path(home, feeds[delivery.feed], delivery), feeds[delivery.feed])
@@ -164,9 +165,12 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
                      "warnings": [asdict(f) for f in v.warnings]})
         for v in verdicts
     ])
+    names = {d.delivery_id: d.file_name for d in (*new, *again)}
     for verdict in verdicts:
         if not verdict.is_ok:
             progress(f"held {verdict.delivery_id} ({verdict.feed}): {'; '.join(f.message for f in verdict.failures)}")
+        if told := [f.message for f in verdict.warnings if f.expectation in EXTRA_TYPES]:  # of the feed's own rules; the limits of all feeds warn too often
+            progress(f"warning {verdict.delivery_id} ({verdict.feed}) {names[verdict.delivery_id]}: {'; '.join(told)}")
     return verdicts
 
 

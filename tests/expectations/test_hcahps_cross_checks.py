@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +12,9 @@ import pytest
 from expectations import DeliveryRaw, judge
 from ingestion.conform import conform
 from ingestion.feed import load_feeds
+from ingestion.home import Home
 from ingestion.row_rules import reason
+from orchestration import pipeline
 
 FILE = next((Path(__file__).parents[1] / "ingestion" / "fixtures" / "hcahps_xml").glob("*.xml"))
 FEED = load_feeds()["hcahps_xml"]
@@ -33,13 +35,28 @@ def changed(pattern: str, to: str, *, record: int | None = None) -> str:
     return done
 
 
-def conformed(text: str, tmp_path: Path):
+def conformed(text: str, tmp_path: Path, delivery_id: str = "0123456789abcdef", order: tuple[datetime, int] = (MOMENT, 0)):
     landed, raw = tmp_path / "x.xml", tmp_path / "raw.parquet"
     landed.write_text(text)
     keys = {purpose: purpose.encode() * 4 for purpose in ("patient", "staff", "complainant", "encounter")}
-    report = conform(FEED, landed, "0123456789abcdef", (MOMENT, 0), keys, raw, tmp_path / "text.parquet")
+    report = conform(FEED, landed, delivery_id, order, keys, raw, tmp_path / "text.parquet")
     assert report.refused is None, report.refused
     return report, raw
+
+
+def month_files(folder: Path, *files: tuple[str, str, str, str]) -> list:
+    """The verdicts on copies of the good file: (year-month, survey mode, another element and its text), delivered one day after the other."""
+    deliveries = []
+    for number, (month, mode, element, to) in enumerate(files):
+        year, month = month.split("-")
+        text = re.sub(r"<discharge-yr>\d+<", f"<discharge-yr>{year}<", FILE.read_text())
+        text = re.sub(r"<discharge-month>\d+<", f"<discharge-month>{month}<", text)
+        text = re.sub(r"<survey-mode>\d<", f"<survey-mode>{mode}<", text)
+        text = re.sub(rf"<({element})>\w+<", rf"<\1>{to}<", text) if element else text
+        (place := folder / str(number)).mkdir()
+        _, raw = conformed(text, place, f"{number:016d}", (MOMENT + timedelta(days=number), 0))
+        deliveries.append(DeliveryRaw("hcahps_xml", f"{number:016d}", raw, (MOMENT + timedelta(days=number)).replace(tzinfo=None), raw.stat().st_size, 0))
+    return judge({"hcahps_xml": FEED}, deliveries, [], folder / "docs", folder / "work")
 
 
 def judged(text: str, tmp_path: Path):
@@ -186,6 +203,32 @@ def test_a_zero_before_a_code_means_nothing(tmp_path):
 def test_a_field_marked_missing_too_often_is_told(tmp_path, field, missing):
     verdict = judged(re.sub(rf"<{field}>\w+<", f"<{field}>{missing}<", FILE.read_text()), tmp_path)
     assert any("X17: 5 %" in warning.message for warning in verdict.warnings)
+
+
+@pytest.mark.parametrize(("files", "told"), [
+    ([("2024-07", "1", "", ""), ("2024-08", "1", "", ""), ("2024-09", "2", "", "")], {2: "2024-07, 2024-08"}),
+    ([("2024-09", "1", "", ""), ("2024-10", "2", "", "")], {}),  # another quarter
+    ([("2024-07", "1", "", ""), ("2024-08", "2", "provider-id", "990099")], {}),  # another hospital
+    ([("2024-07", "1", "", ""), ("2024-07", "2", "", ""), ("2024-08", "2", "", "")], {}),  # the first file is corrected before the second month comes
+    ([("2024-07", "1", "", ""), ("2024-08", "2", "sample-type", "4"), ("2024-09", "1", "", "")], {1: "2024-07"}),  # a file that is held says nothing about the quarter
+])
+def test_a_mode_that_changes_within_a_quarter_is_told_and_holds_no_file(tmp_path, files, told):
+    verdicts = month_files(tmp_path, *files)
+    found = {number: one.message for number, verdict in enumerate(verdicts) for one in verdict.warnings if "survey mode" in one.message}
+    assert found == {number: f"a hospital keeps one survey mode within a quarter; months of it with another mode: {months}" for number, months in told.items()}
+    assert [verdict.is_ok for verdict in verdicts] == [element != "sample-type" for _, _, element, _ in files]
+
+
+def test_a_run_names_file_and_months_of_another_mode(tmp_path):
+    (inbox := tmp_path / "inbox").mkdir()
+    (inbox / "hcahps_x_20241201.xml").write_text(re.sub(r"<discharge-month>11<", "<discharge-month>10<", FILE.read_text()))
+    (inbox / "hcahps_x_20241214.xml").write_text(changed(r"<survey-mode>3<", "<survey-mode>1<"))
+    home, said = Home(tmp_path / "home").create(), []
+    pipeline.land(home, [str(inbox)], {"hcahps_xml": FEED})
+    pipeline.conform_new(home, {"hcahps_xml": FEED})
+    pipeline.judge_new(home, {"hcahps_xml": FEED}, said.append)
+    told, = [line for line in said if line.startswith("warning")]
+    assert "hcahps_x_20241214.xml: a hospital keeps one survey mode" in told and told.endswith(": 2024-10")
 
 
 def test_a_sample_size_that_is_not_the_number_of_records_is_told(tmp_path):
