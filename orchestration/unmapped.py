@@ -1,5 +1,5 @@
 """Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
-in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints,
+in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints and of encounter classes,
 deliveries whose feed nobody defines, and facilities whose complaints have not come.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
@@ -105,7 +105,7 @@ def unmapped_word_lines(rows: Rows) -> Iterator[str]:
     """Words of complaint systems that mean nothing in any scheme, by feed and kind of word; the first line is the headline."""
     found = rows("marts", "unmapped_words", "select feed, dimension, count(*), sum(n_issues)::bigint, list(source_text || case when source_subtext = '' then '' "
                                             "else ' / ' || source_subtext end order by n_issues desc, source_text, source_subtext) "
-                                            "from marts.unmapped_words group by 1, 2 order by 4 desc, 1, 2")
+                                            "from marts.unmapped_words where dimension <> 'encounter_class' group by 1, 2 order by 4 desc, 1, 2")
     if not found:
         return
     n_words = sum(row[2] for row in found)
@@ -116,6 +116,21 @@ def unmapped_word_lines(rows: Rows) -> Iterator[str]:
         yield (f"  {feed}: {n:,} {dimension} word{'s' * (n > 1)} in {n_issues:,} {'subjects or cases' if n_issues != 1 else 'subject or case'}: "
                f"{', '.join(words[:_SHOWN_WORDS])}{more}")
     yield "  way out: a file complaint_words_YYYYMMDD.csv (docs/add_a_feed.md, step 5); all of them: marts.unmapped_words"
+
+
+def unmapped_class_lines(rows: Rows) -> Iterator[str]:
+    """Words of encounter classes that mean nothing to us, by feed; the first line is the headline."""
+    found = rows("marts", "unmapped_words", "select feed, count(*), sum(n_issues)::bigint, list(source_text order by n_issues desc, source_text) "
+                                            "from marts.unmapped_words where dimension = 'encounter_class' group by 1 order by 3 desc, 1")
+    if not found:
+        return
+    n_words = sum(row[1] for row in found)
+    yield f"{n_words:,} word{'s' * (n_words > 1)} of encounter classes that nothing maps; these encounters are in class 'unassigned', and in no rate:"
+    for feed, n, n_rows, words in found[:_SHOWN_FAULTS]:
+        more = ", ..." if n > _SHOWN_WORDS else ""
+        yield f"  {feed}: {n:,} word{'s' * (n > 1)} in {n_rows:,} row{'s' * (n_rows != 1)}: {', '.join(words[:_SHOWN_WORDS])}{more}"
+    yield ("  way out: `codes` from each word to a class of ours under class_code in the feed's YAML, or rows in seed encounter_class_map (docs/denominators.md); "
+           "all of them: marts.unmapped_words")
 
 
 def awaited(rows: Rows) -> list[tuple[str, str, str]]:

@@ -237,6 +237,7 @@ def _encounters(given: Input, truth: Truth, draw: random.Random) -> None:
         visit | {"encounter_id": "v3", "part_of_id": "v1"} | at("2025-03-10 12:00"),
         visit | {"encounter_id": "v4", "class_code": "EMER"} | at("2025-03-10 12:00"),  # the sheet counts emergency
         visit | {"encounter_id": "v5", "facility_code": "HOSP-X"} | at("2025-03-10 12:00"),
+        visit | {"encounter_id": "v6", "class_code": "Ward round"} | at("2025-04-10 12:00"),  # a class nobody mapped: in no rate
         *(visit | {"encounter_id": f"w{month}"} | at(f"{month}-15 12:00") for month in MONTHS[-4:]),
     ])
     given.delivery("fhir_visits", "2025-08-04", [visit | {"encounter_id": "v1", "status_code": "cancelled"} | at("2025-03-10 12:00")])

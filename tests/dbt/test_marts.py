@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 
 from ingestion.cadence import due_after
 from orchestration.dbt_render import PROJECT_DIR
+from orchestration.unmapped import reading_build, unmapped_class_lines, unmapped_word_lines
 from tests.dbt.warehouse import Warehouse, day
 
 
@@ -37,6 +39,15 @@ def test_codes_to_map_are_listed_with_what_hangs_on_them(warehouse: Warehouse) -
         ("vendor_survey", "HOSP-X", "odd", "unassigned", 1, day("2025-02-10")),
         ("xml_survey", "330101", "(none)", "F2", 2, day("2025-04-01")),
     ]
+
+
+def test_words_of_encounter_classes_that_nobody_mapped_are_told(warehouse: Warehouse) -> None:
+    found = warehouse.rows("select feed, source_text, n_issues, first_used_on from marts.unmapped_words where dimension = 'encounter_class'")
+    assert [tuple(row.values()) for row in found] == [("fhir_visits", "Ward round", 1, day("2025-04-10"))]
+    with reading_build(SimpleNamespace(build_file=warehouse.file)) as rows:
+        headline, told, way_out = unmapped_class_lines(rows)
+        assert not any("Ward round" in line for line in unmapped_word_lines(rows))
+    assert headline.startswith("1 word of encounter classes") and told == "  fhir_visits: 1 word in 1 row: Ward round" and "codes" in way_out
 
 
 def test_feed_status_counts_and_expects(warehouse: Warehouse) -> None:

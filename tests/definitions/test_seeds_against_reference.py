@@ -153,9 +153,31 @@ def test_encounter_classes(reference, seed) -> None:
     expected |= {("fhir", row["code"], row["conformed_class"], row["standing"]) for row in reference("fhir_encounter_class")}
     expected |= {("hl7", row["code"], row["conformed_class"], row["standing"]) for row in reference("hl7_0004_patient_class")}
     mine = {tuple(row.values()) for row in seed("encounter_class_map")}
-    assert {row for row in mine if row[0] not in ("*", "epic")} == expected
+    assert {row for row in mine if row[0] not in ("*", "epic", "tuva")} == expected
     assert {row[3] for row in mine if row[0] == "*"} == {"product-defined"}
     assert {row[3] for row in mine if row[0] == "epic"} == {"unverified"}  # codes of a site, not of the vendor
+
+
+# Types of the Tuva data model: its terminology of encounter types before there were groups, its pivot by type of that time,
+# and the list of its documentation since (github.com/tuva-health/tuva, tuva-health/docs). Which class each is, is our choice.
+TUVA_TYPES = """
+    acute inpatient; ambulatory surgical center; dialysis center; emergency department; home health; hospice; inpatient psychiatric; inpatient rehabilitation;
+    mental health center; office visit; other; outpatient; outpatient rehabilitation; skilled nursing facility; specimen collection at lab;
+    substance abuse treatment facility; telehealth; urgent care; professional only acute inpatient; unmapped; inpatient hospice; inpatient psych;
+    inpatient skilled nursing; inpatient substance use; ambulatory surgery center; dialysis; outpatient hospital or clinic; outpatient hospice;
+    outpatient injections; outpatient psych; outpatient pt/ot/st; outpatient radiology; outpatient substance use; outpatient surgery;
+    office visit injections; office visit pt/ot/st; office visit radiology; office visit surgery; office visit - other; ambulance - orphaned;
+    dme - orphaned; lab - orphaned; orphaned claim"""
+
+
+def test_every_tuva_type_has_a_class(shared: Path, seed) -> None:
+    mine = {row["source_code"]: row for row in seed("encounter_class_map") if row["source_system"] == "tuva"}
+    assert set(mine) == {word.strip() for word in TUVA_TYPES.split(";")}
+    assert {row["standing"] for row in mine.values()} == {"product-defined", "unverified"}
+    with (shared / "samples" / "encounters" / "tuva_encounter_counts_monthly.csv").open(newline="") as handle:
+        assert {row["ENCOUNTER_TYPE"] for row in csv.DictReader(handle)} <= set(mine)
+    optional = {row["source_code"] for row in seed("encounter_class_option") if row["source_system"] == "tuva"}
+    assert {mine[word]["encounter_class"] for word in optional} == {"exclude"}
 
 
 def test_hl7_events(reference, seed) -> None:

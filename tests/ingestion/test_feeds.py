@@ -193,6 +193,12 @@ def test_tuva_before_it_had_persons_and_groups(feeds, tmp_path):
     assert got.rows("class_code, start_on::varchar, patient_id is not null") == [("emergency department", "2023-03-05", True)]
 
 
+def test_tuva_counts_without_groups_have_their_type_as_class(feeds, tmp_path):
+    (path := tmp_path / "tuva_encounter_counts.csv").write_text("DATA_SOURCE,ENCOUNTER_TYPE,YEAR_MONTH,CLAIM_COUNT\nnorth,acute inpatient,202303,34\n")
+    got = read(feeds["tuva_encounter_counts"], path, tmp_path)
+    assert (got.report.refused, got.report.rules, got.rows("unit_code, class_code")) == (None, {}, [("acute inpatient", "acute inpatient")])
+
+
 def test_fhir_timestamps_become_utc(feeds, shared, tmp_path):
     got = read(feeds["fhir_encounters"], shared / "samples/encounters/synthea_fhir_Encounter.ndjson", tmp_path)
     assert (got.report.n_rows, got.report.n_quarantined) == (75, 0)

@@ -1,4 +1,5 @@
 -- Words of feedback systems and of coders that no map leads to a scheme: what to add to a feed of kind complaint_word.
+-- Words of encounter classes that no row of seed encounter_class_map knows: their encounters count in no class.
 with word as (
     select * from {{ ref('complaint_word_map') }} where not is_mapped
 ),
@@ -34,3 +35,9 @@ from word as m
 left join used as u using (feed, dimension, source_text, source_subtext)
 left join {{ ref('fct_complaint') }} as c on c.feed = u.feed and c.case_id = u.case_id
 group by all
+union all
+select feed, 'encounter_class', coalesce(source_class_code, '(none)'), '', count(*), min(counted_on), max(counted_on)
+from {{ ref('fct_encounter') }}
+where encounter_class = 'unassigned' and rule in ('COUNTED', 'OTHER_FEED_PREFERRED')
+    and coalesce(lower(trim(source_class_code)), '') not in (select lower(source_code) from {{ ref('encounter_class_map') }})
+group by feed, source_class_code
