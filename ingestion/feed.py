@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule
+from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule, text_keys
 from ingestion.feed_format import Format, Strict, as_list
 from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
 from ingestion.strict_yaml import OWN_FEEDS, DefinitionError, load_model, own_folders
@@ -48,6 +48,7 @@ class Feed(Strict):
     replaces: list[str] = Field(default_factory=list)
     constants: dict[str, str] = Field(default_factory=dict)
     from_file_name: str | None = None
+    file_name_codes: dict[str, dict[str, str]] = Field(default_factory=dict)
     columns: dict[str, ColumnSpec]
     checked: dict[str, ColumnSpec] = Field(default_factory=dict)
     keep: dict[str, list[str | int]] = Field(default_factory=dict)
@@ -78,6 +79,11 @@ class Feed(Strict):
             raise ValueError(f"not a regular expression: {error}") from None
         return value
 
+    @field_validator("file_name_codes", mode="before")
+    @classmethod
+    def _words_are_text(cls, value: Any) -> Any:
+        return {name: text_keys(codes) for name, codes in value.items()} if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _fits_kind(self) -> Feed:
         known = KINDS[self.kind]
@@ -95,6 +101,8 @@ class Feed(Strict):
             raise ValueError("'items' belongs to feeds of kind 'survey', and each of those needs it")
         if taken := sorted(set(self.checked) & ({*known, *PROVENANCE, *self.columns, *self.constant_names})):
             raise ValueError(f"checked: {taken} are names of other columns; choose names of their own")
+        if odd := sorted(set(self.file_name_codes) - set(re.compile(self.from_file_name or "").groupindex)):
+            raise ValueError(f"file_name_codes: {odd} are no groups of from_file_name")
         self._refuse_undated_codes()
         return self
 
@@ -133,11 +141,17 @@ class Feed(Strict):
         return set(self.constants) | set(re.compile(self.from_file_name or "").groupindex)
 
     def named(self, file_name: str) -> Feed | None:
-        """The feed with what the file's name says as constants; None when the name does not say it."""
+        """The feed with what the file's name says as constants; None when the name does not say it, or in a word without a code."""
         if not self.from_file_name:
             return self
         found = re.search(self.from_file_name, file_name, re.IGNORECASE)
-        return self.model_copy(update={"constants": self.constants | found.groupdict()}) if found else None
+        said = {name: self._file_name_word(name, word) for name, word in found.groupdict().items()} if found else {}
+        return self.model_copy(update={"constants": self.constants | said}) if found and not any(said[name] is None for name in self.file_name_codes) else None
+
+    def _file_name_word(self, name: str, word: str | None) -> str | None:
+        """Our word for a group of the file's name; capital letters do not matter."""
+        codes = self.file_name_codes.get(name)
+        return word if codes is None else {key.casefold(): code for key, code in codes.items()}.get((word or "").casefold())
 
     @cached_property
     def code_dates(self) -> set[str]:

@@ -39,6 +39,7 @@ NAMES = {
     "pg_hcahps_r1_202501_20250212.txt": "press_ganey_hcahps", "rl6_feedback_202609_20261003.csv": "rl6_feedback",
     "benchmarks_cahps_2019.csv": "qpp_benchmarks", "cms_hcahps_history/responses.csv": "hcahps_history_responses",
     "cms_hcahps_history/state_results.csv": "hcahps_history_results", "x/oas_asc_state_202407.csv": "cms_oas_public",
+    "OQR_OAS_CAHPS_BY_HOSPITAL.csv": "cms_oas_public", "in/ASCQR_OAS_CAHPS_NATIONAL.csv": "cms_oas_public",
     "pg_export_202412_20250103.xml": "press_ganey_xml", "fft_ambulance_202503.xlsx": "nhs_fft",
     "x/synthea_encounters.csv": "synthea_encounters", "tuva_encounter_counts_monthly.csv": "tuva_encounter_counts",
 }

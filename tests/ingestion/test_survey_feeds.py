@@ -276,6 +276,16 @@ def test_surgery_results_with_sentences_as_headers(read, shared, name, level, n)
     assert len(wide.filter("OAS_COMM_TOP is not null").fetchall()) == {"hospital": 1_049, "state": 51, "national": 1}[name]
 
 
+@pytest.mark.parametrize(("name", "says"), [
+    ("OQR_OAS_CAHPS_BY_HOSPITAL.csv", ("hopd", "facility")), ("OQR_OAS_CAHPS_STATE.csv", ("hopd", "state")), ("OQR_OAS_CAHPS_NATIONAL.csv", ("hopd", "national")),
+    ("ASCQR_OAS_CAHPS_BY_ASC.csv", ("asc", "facility")), ("ASCQR_OAS_CAHPS_STATE.csv", ("asc", "state")), ("ASCQR_OAS_CAHPS_NATIONAL.csv", ("asc", "national")),
+    ("oas_asc_facility_20250730.csv", ("asc", "facility")), ("OAS_HOPD_STATE.csv", ("hopd", "state")),
+])
+def test_surgery_results_under_the_names_of_their_publisher(name, says):
+    feed = load_feeds()["cms_oas_public"]
+    assert feed.matches(name) and [feed.named(name).constants[one] for one in ("peer_group", "geography_level")] == list(says)
+
+
 def oas(read, tmp_path, *changes: tuple[str, str]) -> Conformed:
     text = fixture("cms_oas_public", "*facility*").read_text()
     for old, new in changes:
@@ -355,3 +365,11 @@ def test_the_example_of_coefficients_is_whole_and_says_that_it_is_invented(read)
         if level and share is not None:
             shares[measure, box, variable] = shares.get((measure, box, variable), 0) + share
     assert len(shares) == 24 and all(abs(total - 1) < 1e-9 for total in shares.values())
+
+
+def test_a_word_of_a_file_name_without_a_code_is_no_name_and_codes_need_their_group():
+    feed = load_feeds()["cms_oas_public"]
+    fewer = feed.file_name_codes | {"peer_group": {"hopd": "hopd"}}
+    assert feed.model_copy(update={"file_name_codes": fewer}).named("OQR_OAS_CAHPS_STATE.csv") is None
+    with pytest.raises(ValueError, match=r"file_name_codes: \['edition'\] are no groups of from_file_name"):
+        Feed.model_validate(feed.model_dump(mode="json", by_alias=True) | {"file_name_codes": {"edition": {"a": "b"}}})
