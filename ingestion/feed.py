@@ -145,8 +145,9 @@ class Feed(Strict):
         if not self.from_file_name:
             return self
         found = re.search(self.from_file_name, file_name, re.IGNORECASE)
+        # A group that may be absent from the name (a blank one) is a blank column.
         said = {name: self._file_name_word(name, word) for name, word in found.groupdict().items()} if found else {}
-        return self.model_copy(update={"constants": self.constants | said}) if found and not any(said[name] is None for name in self.file_name_codes) else None
+        return self.model_copy(update={"constants": self.constants | said}) if found and not any(said[name] is None and found[name] for name in self.file_name_codes) else None
 
     def _file_name_word(self, name: str, word: str | None) -> str | None:
         """Our word for a group of the file's name; capital letters do not matter."""

@@ -179,10 +179,13 @@ def reference_fault_lines(rows: Rows) -> Iterator[str]:
 
 
 def same_survey_lines(rows: Rows) -> Iterator[str]:
-    """Surveys that two feeds delivered, one line per pair of feeds; surveys that a patient returned twice, one line per feed."""
+    """Surveys that two feeds delivered, one line per pair of feeds; surveys that a patient returned twice and counts of two levels, one line per feed."""
     for feed, counted, n in rows("core", "same_survey", "select feed, counted_feed, count(*) from core.same_survey group by all order by 3 desc, 1, 2"):
         yield (f"{n:,} survey{'s' * (n > 1)} of {feed} came by {counted} too and count there alone (core.same_survey); "
                "set 'priority' in the feeds if the other one should count")
     for feed, n in rows("core", "superseded_row", "select feed, count(*) from core.superseded_row where rule = 'DUPLICATE_RETURN' group by 1 order by 2 desc, 1"):
         yield (f"{n:,} survey{'s' * (n > 1)} of {feed} from patients who returned another one about the same visit: the first received counts, or a later one with "
                "at least 5 more answers (core.superseded_row)")
+    for feed, n in rows("core", "fct_answer_count", "select feed, count(*) from core.fct_answer_count where rule = 'FINER_LEVEL_COUNTED' group by 1 order by 2 desc, 1"):
+        yield (f"{n:,} count{'s' * (n > 1)} of {feed} came in a file of a finer level too (by unit or facility) and count{'s' * (n == 1)} there alone "
+               "(core.fct_answer_count)")

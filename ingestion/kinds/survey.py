@@ -39,6 +39,8 @@ SURVEY: Columns = {
 ANSWER_COUNT: Columns = {
     "facility_code": Column(TEXT, "Facility as the publisher writes it", True),
     "unit_code": Column(TEXT, "Unit as the publisher writes it"),
+    "organisation_code": Column(TEXT, "Organisation the facility belongs to; of counts of the organisation as a whole the facility itself"),
+    "service_code": Column(TEXT, "Service that is counted, where a place has several: their counts stand side by side"),
     "period_grain": Column(TEXT, "month or quarter"),
     "period_start_on": Column(DATE, "First day of the counted period", True),
     "instrument_family": Column(TEXT, "Instrument family whose item is counted", True),

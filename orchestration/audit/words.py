@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 RULES = {
     "ANSWERED": "a valid answer of a scored survey",
     "ANSWERS_COUNTED": "answers of the item's scale, as counted by others",
+    "FINER_LEVEL_COUNTED": "another file counts the same place, service and period by unit or facility",
     "PARTLY_WITHHELD": "another count of this place and item is withheld",
     "SUPPRESSED": "withheld by the publisher",
     "LONGER_THAN_A_MONTH": "counted for a period longer than a month, so it belongs to no month",

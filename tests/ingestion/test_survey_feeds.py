@@ -155,6 +155,15 @@ def test_an_fft_workbook_is_read_at_its_finest_level(read, tmp_path, name, dont_
     assert done.rows("facility_code, unit_code, sum(n_answers) over (), n_eligible")[0] == ("RSY01", "Ward 1", 52, 100)
 
 
+@pytest.mark.parametrize(("name", "service"), [
+    ("FFT_Inpatients_V1 Aug-25.csv", "inpatient"), ("fft_emergency_202503_20250420.csv", "emergency"), ("fft_202503.csv", None), ("fft_site_202503.csv", None)])
+def test_the_service_of_an_fft_file_is_in_its_name_or_nowhere(read, tmp_path, name, service):
+    (file := tmp_path / name).write_text(fixture("nhs_fft", "*.csv").read_text().replace("Site Code", "Org code,Site Code").replace(",RSY", ",RSY,RSY"))
+    done = read("nhs_fft", file)
+    assert (done.report.refused, done.report.rules) == (None, {})
+    assert set(done.rows("service_code, organisation_code")) == {(service, "RSY")}
+
+
 def test_a_virtual_group_is_a_group_and_an_unknown_kind_is_told(read, tmp_path):
     text = fixture("cahps_mips_scores").read_text()
     (file := tmp_path / "cahps_mips_scores_2025_20260701.csv").write_text(text.replace("Practice,CAHPS_1,", "Virtual Group,CAHPS_1,").replace("Practice,CAHPS_2,", "Club,CAHPS_2,"))

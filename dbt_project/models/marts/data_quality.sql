@@ -1,7 +1,7 @@
 -- Rows of every delivery by what became of them. Totals stand under rule '(all)'; rows by rule do not add up to them,
 -- a row can break two rules. Good rows of a held delivery are not accepted, they wait: outcome held.
 -- rows delivered = accepted + quarantined + held is tested. Surveys that another feed delivered too, or the
--- patient returned twice, are accepted and counted there.
+-- patient returned twice, and counts that a file of a finer level brings too, are accepted and counted there.
 with told as (
     select delivery_id, outcome, '(all)' as rule, '(all)' as column_name, n_rows
     from (
@@ -19,6 +19,9 @@ with told as (
     union all
     select delivery_id, 'counted_elsewhere', rule, '(row)', count(*)
     from {{ ref('superseded_row') }} where rule = 'DUPLICATE_RETURN' group by delivery_id, rule
+    union all
+    select delivery_id, 'counted_elsewhere', rule, '(row)', count(*)
+    from {{ ref('fct_answer_count') }} where rule = 'FINER_LEVEL_COUNTED' group by delivery_id, rule
 )
 
 select
