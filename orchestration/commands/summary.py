@@ -14,7 +14,17 @@ from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.landing import no_day_line
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
-from orchestration.unmapped import awaited_lines, left_out_lines, reading_build, reference_fault_lines, same_survey_lines, unmapped_class_lines, unmapped_feeds, unmapped_lines, unmapped_word_lines
+from orchestration.unmapped import (
+    awaited_lines,
+    left_out_lines,
+    reading_build,
+    reference_fault_lines,
+    same_survey_lines,
+    unmapped_class_lines,
+    unmapped_feeds,
+    unmapped_lines,
+    unmapped_word_lines,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -86,14 +96,9 @@ def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None
         for number, line in enumerate(unmapped_lines(found)):
             colour = "bold red" if any(one.is_lost for one in found) else "yellow"
             console.print(f"[{colour}]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
-        for number, line in enumerate(unmapped_word_lines(rows)):
-            console.print(f"[yellow]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
-        for number, line in enumerate(unmapped_class_lines(rows)):
-            console.print(f"[yellow]UNMAPPED[/] {_escape(line)}" if number == 0 else _escape(line))
-        for number, line in enumerate(awaited_lines(rows)):
-            console.print(f"[yellow]AWAITED[/] {_escape(line)}" if number == 0 else _escape(line))
-        for number, line in enumerate(reference_fault_lines(rows)):
-            console.print(f"[yellow]UNUSABLE[/] {_escape(line)}" if number == 0 else _escape(line))
+        for label, lines in (("UNMAPPED", unmapped_word_lines), ("UNMAPPED", unmapped_class_lines), ("AWAITED", awaited_lines), ("UNUSABLE", reference_fault_lines)):
+            for number, line in enumerate(lines(rows)):
+                console.print(f"[yellow]{label}[/] {_escape(line)}" if number == 0 else _escape(line))
         for line in same_survey_lines(rows):
             console.print(f"[yellow]TWICE[/] {_escape(line)}")
 
