@@ -50,7 +50,7 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
         headers, n_skipped = _headers(path, fmt, feed)
         source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
         source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
-        return source.repair() if _is_suspect(path, fmt) or _has_mixed_top(path, fmt, n_skipped) else source
+        return source.repair() if _is_suspect(path, fmt, len(headers)) or _has_mixed_top(path, fmt, n_skipped) else source
 
 
 def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_skipped: int) -> Source:
@@ -169,8 +169,8 @@ def _refuse_wrong_delimiter(headers: list[str], header: list[str], fmt: Format, 
                       f"If the vendor changed its export, set format.delimiter to {better!r} in the feed.")
 
 
-def _is_suspect(path: Path, fmt: Format) -> bool:
-    """Whether the file holds a NUL byte or an odd number of quotes.
+def _is_suspect(path: Path, fmt: Format, n_columns: int) -> bool:
+    """Whether the file holds a NUL byte, an odd number of quotes, or records inside a quoted text.
 
     DuckDB passes NUL bytes on, and takes a quote that never closes for a text up to the end of the file.
     """
@@ -180,7 +180,11 @@ def _is_suspect(path: Path, fmt: Format) -> bool:
             if b"\0" in chunk:
                 return True
             n_quotes += chunk.count(quote) if quote else 0
-    return n_quotes % 2 == 1
+    if n_quotes == 0 or n_quotes % 2 == 1:
+        return n_quotes > 0
+    from ingestion.readers.stray_quotes import hides_records
+
+    return hides_records(path, fmt, n_columns)
 
 
 def _has_mixed_top(path: Path, fmt: Format, n_skipped: int) -> bool:

@@ -19,6 +19,8 @@ from ingestion.readers.scratch import scratch
 if TYPE_CHECKING:
     from ingestion.feed import Format
 
+# Delimiters that stand right by chance in a text of several lines: a text of two lines may well have five commas in its second one, as a row of six columns has.
+_MIN_CHANCE = 8
 MAX_RECORD_LINES = 1_000  # a quoted text with more lines than this is taken for a quote that was never closed
 
 
@@ -27,7 +29,7 @@ def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
     csv.field_size_limit(2 * MAX_RECORD_BYTES)
     with scratch(".repaired") as clean, path.open(encoding="latin-1", newline="") as source, clean.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        records = _records(source, (fmt.quote or "").encode(), lambda raw: _cells(raw, None, fmt, n_columns)[1])
+        records = _records(source, (fmt.quote or "").encode(), fmt, n_columns)
         for _ in range(n_skipped):
             next(records, None)
         number = 0
@@ -38,6 +40,15 @@ def rewrite(path: Path, fmt: Format, n_columns: int, n_skipped: int) -> Path:
             cells, problem = _cells(raw, problem, fmt, n_columns)
             writer.writerow([number, problem or "", *cells])
     return clean
+
+
+def are_records(lines: list[bytes], quote: bytes, fmt: Format, n_columns: int) -> bool:
+    """Whether each of the lines that a quote joins is a record by itself, once the quote that opens and the one that closes are taken for letters."""
+    if (len(lines) - 1) * (n_columns - 1) < _MIN_CHANCE:
+        return False
+    before, _, after = lines[0].rpartition(quote)
+    alone = [before + after, *lines[1:-1], lines[-1].replace(quote, b"", 1)]
+    return all(_cells(line.rstrip(b"\r\n"), None, fmt, n_columns)[1] is None for line in alone)
 
 
 def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tuple[list[str], str | None]:
@@ -64,8 +75,12 @@ def _cells(raw: bytes, problem: str | None, fmt: Format, n_columns: int) -> tupl
     return cells, None
 
 
-def _records(source: TextIO, quote: bytes, problem_of: Callable[[bytes], str | None]) -> Iterator[tuple[bytes, str | None]]:
+def _records(source: TextIO, quote: bytes, fmt: Format, n_columns: int) -> Iterator[tuple[bytes, str | None]]:
     """Records as bytes without their line end, of bytes read as Latin-1 because that splits at every line end. A quote that never closes, or closes in another record, costs its own line only."""
+
+    def problem_of(raw: bytes) -> str | None:
+        return _cells(raw, None, fmt, n_columns)[1]
+
     while line := _line(source):
         if len(line) >= MAX_RECORD_BYTES:
             yield b"", "line_too_long"
@@ -75,7 +90,7 @@ def _records(source: TextIO, quote: bytes, problem_of: Callable[[bytes], str | N
             continue
         resume = source.tell()
         record = b"".join(lines := _continue(source, line, quote))
-        if lines and not _is_stray(record, lines, problem_of):
+        if lines and not _is_stray(record, lines, problem_of) and not are_records(lines, quote, fmt, n_columns):
             yield record.rstrip(b"\r\n"), None
         else:
             source.seek(resume)

@@ -86,6 +86,20 @@ def test_a_stray_quote_costs_its_own_line_and_no_other(conformed, stray, later):
     assert done.report.n_quarantined <= 4
 
 
+@pytest.mark.parametrize("n_between", [1, 2, 50])
+def test_two_stray_quotes_in_one_column_hide_no_records_between_them(conformed, n_between):
+    between = body(*range(3, 3 + n_between))
+    done = conformed(f'{HEADER}\n{body(1)}2,01/04/2026 10:00,,,"Bo,x\n{between}98,01/04/2026 10:00,,,Smith",x\n{body(99)}')
+    assert done.report.n_rows == n_between + 4
+    assert [row[0] for row in done.rows("case_id") if row[0]] == ["1", *map(str, range(3, 3 + n_between)), "99"]
+    assert [rules for rules in done.rules() if rules] == [["unterminated_quote"]] * 2
+
+
+def test_a_text_that_looks_like_records_for_a_line_is_a_text(conformed):
+    done = conformed(f'{HEADER}\n1,01/04/2026 10:00,,,,"It said\ntea, milk, sugar, cake, bread, jam\nand was\nlate"\n{body(2)}')
+    assert done.rows("case_id, narrative_length > 40") == [("1", True), ("2", None)] and done.report.n_quarantined == 0
+
+
 @pytest.mark.parametrize("ends", ["\n \r", "\r \n", "\r\n \r", "\r\n \n \r", "\r \r \r\n", "\n \r\n"])
 def test_lines_that_end_in_different_ways_are_rows_of_their_own(conformed, ends):
     ends = ends.split(" ")
