@@ -164,7 +164,11 @@ class Feed(Strict):
         def iso(specs: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
             return {name: spec.model_copy(update={"formats": [*spec.formats, *ISO_DATES]}) if spec.formats else spec for name, spec in specs.items()}
 
-        return self.model_copy(update={"columns": iso(self.columns), "checked": iso(self.checked)})
+        return self._read_by(iso(self.columns), iso(self.checked))
+
+    def _read_by(self, columns: dict[str, ColumnSpec], checked: dict[str, ColumnSpec]) -> Feed:
+        """The feed with other columns. A copy keeps what is cached, so all columns together are given anew."""
+        return self.model_copy(update={"columns": columns, "checked": checked, "all_columns": columns | checked})
 
     @property
     def names_units(self) -> bool:

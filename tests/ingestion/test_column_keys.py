@@ -10,6 +10,7 @@ import pytest
 
 from ingestion.conform import conform
 from tests.ingestion.conftest import KEYS, MOMENT, Conformed, complaint_feed
+from tests.ingestion.workbooks import workbook
 
 BASE = {"case_id": {"from": "Case", "required": True}, "received_at": {"from": "Received", "type": "timestamp", "formats": ["%d/%m/%Y"], "required": True}}
 
@@ -53,6 +54,14 @@ def test_day_numbers_are_read_where_declared_and_refused_elsewhere(conformed) ->
     assert second[:2] == (datetime(2026, 4, 1, 5), date(2026, 4, 1))
     assert third[0] is None
     assert found.rules() == [[], ["excel_serial_date"], ["bad_timestamp"]]
+
+
+def test_date_cells_of_a_workbook_need_no_format_of_their_own(tmp_path: Path) -> None:
+    (path := tmp_path / "log.xlsx").write_bytes(workbook(["Case", "Received", "Event"], ["a", datetime(2026, 3, 31, 10), date(2026, 3, 30)]))
+    out, restricted = tmp_path / "raw.parquet", tmp_path / "text.parquet"
+    columns = {name: spec for name, spec in complaint_feed().model_dump(by_alias=True)["columns"].items() if name in ("case_id", "received_at", "event_on")}
+    found = Conformed(conform(complaint_feed(columns=columns), path, "d", MOMENT, KEYS, out, restricted), out, restricted)
+    assert found.rules() == [[]] and found.rows("received_on, event_on") == [(date(2026, 3, 31), date(2026, 3, 30))]
 
 
 NAMES = ["Ward 7", "Dr. Elvarra Phantasmo", "someone@example.org", "Call 555-0142", "ask Torvella Testerly", "Nurse Station", "MS Clinic 100 2024", ""]
