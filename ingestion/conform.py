@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import available_timezones
 
 from ingestion.answers import ItemSource, items_of, told_apart
 from ingestion.conform_sql import FAULT_TYPE, Fault, any_fault, column_sql, fault_list, item_sql, people, raw_types
@@ -23,7 +24,8 @@ from ingestion.header_fit import choose
 from ingestion.home import replacing
 from ingestion.kinds import KINDS, PROVENANCE
 from ingestion.raw_files import count, mark_repeated_keys, staged, write_apart
-from ingestion.readers import Refused, Source, open_source, read_or_repair
+from ingestion.readers import WARNING, Refused, Source, open_source, read_or_repair
+from ingestion.readers.headers import header_key
 from ingestion.row_rules import apply_rules, rules_of
 from ingestion.sql import NO_TYPE_PUSHDOWN, identifier, literal
 
@@ -132,9 +134,21 @@ def _open(con: DuckDBPyConnection, feed: Feed, job: Job) -> _Opened:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(con, job.landed, feed))
         feed = feed.with_iso_dates() if source.is_iso_dated else feed
+        feed, odd = _in_stated_zones(feed, source)
         columns, notes = choose(feed, source, job.order[0].date())
         stack.pop_all()  # stays open for the caller
-    return _Opened(job, feed, source, columns, [*source.notes, *notes])
+    return _Opened(job, feed, source, columns, [*source.notes, *odd, *notes])
+
+
+def _in_stated_zones(feed: Feed, source: Source) -> tuple[Feed, list[str]]:
+    """The feed with the time zones that the file states, and what to say of those that nobody knows."""
+    stated = {header_key(name): zone for name, zone in source.time_zones.items()}
+    wanted = {name: zone for name, spec in feed.all_columns.items() if spec.formats
+              for zone in [next((stated[header_key(one)] for one in spec.headers if header_key(one) in stated), None)] if zone}
+    known = {name: zone for name, zone in wanted.items() if zone in available_timezones()}
+    odd = [f"{WARNING}the file states a time zone for {name} that nobody knows; it is read in that of the feed, {feed.time_zone}"
+           for name in wanted if name not in known]
+    return (feed.with_time_zones(known) if known else feed), odd
 
 
 def _refused(delivery_id: str, refusal: Refused) -> ConformReport:

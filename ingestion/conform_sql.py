@@ -212,13 +212,23 @@ def _value(spec: ColumnSpec, text: str, feed: Feed) -> tuple[str, str]:
         # A list after IN is planned as a join: 20 ms per column and file.
         return f"case lower({text}) {_BOOLEANS} end", "bad_boolean"
     if spec.type == "date":
-        day = f"{_parsed(text, spec.formats)}::date"
+        day = _day(spec, text, feed)
         # Months before the first one of such a year belong to the calendar year after the one it is called by.
         late = f"case when month({day}) < {spec.year_starts_in} then ({day} + interval 1 year)::date else {day} end"
         return (late if spec.year_starts_in > 1 else day), "bad_date"
     if spec.type == "timestamp":
         return _timestamp(spec, text, feed), "bad_timestamp"
     return text, "bad_text"
+
+
+def _day(spec: ColumnSpec, text: str, feed: Feed) -> str:
+    """The day as it is written; of a moment in a stated zone, or with an offset, the day in the feed's zone."""
+    moments = [one for one in spec.formats if "%H" in one or "%I" in one]
+    if not moments or not (spec.time_zone or spec.utc or any("%z" in one or one.endswith("Z") for one in moments)):
+        return f"{_parsed(text, spec.formats)}::date"
+    days = [one for one in spec.formats if one not in moments]
+    local = f"(({_timestamp(spec.model_copy(update={'formats': moments}), text, feed)} at time zone 'UTC') at time zone {literal(feed.time_zone)})"
+    return f"coalesce({_parsed(text, days)}, {local})::date" if days else f"{local}::date"
 
 
 def _timestamp(spec: ColumnSpec, text: str, feed: Feed) -> str:
@@ -232,7 +242,7 @@ def _timestamp(spec: ColumnSpec, text: str, feed: Feed) -> str:
     if utc:
         readings.append(f"try_strptime({text}, {_formats(utc)})")
     if local:
-        readings.append(f"(({_parsed(text, local)} at time zone {literal(feed.time_zone)}) at time zone 'UTC')")
+        readings.append(f"(({_parsed(text, local)} at time zone {literal(spec.time_zone or feed.time_zone)}) at time zone 'UTC')")
     return readings[0] if len(readings) == 1 else f"coalesce({', '.join(readings)})"
 
 

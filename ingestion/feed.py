@@ -14,11 +14,10 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule, text_keys
+from ingestion.feed_columns import ColumnSpec, Items, Purpose, RowRule, known_zone, text_keys
 from ingestion.feed_format import Format, Strict, as_list
 from ingestion.kinds import EVENT_DATE, KINDS, PROVENANCE
 from ingestion.strict_yaml import OWN_FEEDS, DefinitionError, load_model, own_folders
@@ -66,9 +65,7 @@ class Feed(Strict):
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"'{value}' is not an IANA time zone such as America/Chicago")
-        return value
+        return known_zone(value)
 
     @field_validator("order", "from_file_name")
     @classmethod
@@ -165,6 +162,13 @@ class Feed(Strict):
             return {name: spec.model_copy(update={"formats": [*spec.formats, *ISO_DATES]}) if spec.formats else spec for name, spec in specs.items()}
 
         return self._read_by(iso(self.columns), iso(self.checked))
+
+    def with_time_zones(self, zones: dict[str, str]) -> Feed:
+        """The feed for a file that states the time zones of its moments: `zones` by our name of the column."""
+        def zoned(specs: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+            return {name: spec.model_copy(update={"time_zone": zones[name]}) if name in zones else spec for name, spec in specs.items()}
+
+        return self._read_by(zoned(self.columns), zoned(self.checked))
 
     def _read_by(self, columns: dict[str, ColumnSpec], checked: dict[str, ColumnSpec]) -> Feed:
         """The feed with other columns. A copy keeps what is cached, so all columns together are given anew."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +21,13 @@ ISO_MOMENTS = tuple(f"%Y-%m-%dT%H:%M{seconds}{zone}" for zone in ("%z", "Z", "")
 
 Purpose = Literal["patient", "staff", "complainant", "encounter"]  # each has a key of its own
 Privacy = Literal["none", "drop", "free_text"] | Purpose
+
+
+def known_zone(value: str) -> str:
+    """The zone itself. Raises ValueError for one that nobody knows."""
+    if value not in available_timezones():
+        raise ValueError(f"'{value}' is not an IANA time zone such as America/Chicago")
+    return value
 
 
 def text_keys(value: Any) -> Any:
@@ -75,6 +83,8 @@ class ColumnSpec(Strict):
     The format `excel_serial` reads the day numbers of a spreadsheet (1900 system); undeclared they are refused.
     `decimal: ","` reads 1.234,5; without it a comma parts thousands and 8,5 is refused, never read as 85.
     `iso8601` stands for moments such as 2026-04-01T03:30:00, with a fraction or without, with Z, an offset or neither.
+    `time_zone` is the zone of its moments where it is not the feed's; a file that states one itself is read in that. The day of a moment is
+    the day in the feed's zone.
     """
 
     source: Annotated[list[str], as_list] = Field(default_factory=list, alias="from")
@@ -92,6 +102,7 @@ class ColumnSpec(Strict):
     formats: Annotated[list[str], as_list] = Field(default_factory=list)
     decimal: Literal[".", ","] = "."
     utc: bool = False
+    time_zone: str | None = None
     year_starts_in: int = Field(default=1, ge=1, le=12)
     required: bool = False
     optional: bool = False
@@ -122,6 +133,11 @@ class ColumnSpec(Strict):
             if any(mark in text for mark in ("(?=", "(?!", "(?<=", "(?<!")):
                 raise ValueError("look-around is not known to the engine; write what to take away")
         return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str | None) -> str | None:
+        return value if value is None else known_zone(value)
 
     @field_validator("formats", mode="after")
     @classmethod

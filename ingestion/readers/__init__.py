@@ -49,7 +49,8 @@ class Source:
     `repair`, where a reader has it, opens the file again in a slower way that cannot fail on single
     lines; it is for the caller to use when `relation` cannot be read. Of a sparse source `headers` are
     the names that occur, and a name that does not may simply have no value. `is_iso_dated`: dates were
-    cells of a spreadsheet and are given as ISO text. `n_bytes`: the size of the file, unpacked.
+    cells of a spreadsheet and are given as ISO text. `time_zones`: header -> zone,
+    where the file states it. `n_bytes`: the size of the file, unpacked.
     """
 
     relation: str
@@ -59,6 +60,7 @@ class Source:
     repair: Callable[[], Source] | None = None
     is_sparse: bool = False
     is_iso_dated: bool = False
+    time_zones: dict[str, str] = field(default_factory=dict)
     n_bytes: int = 0
 
     def close(self) -> None:
@@ -89,7 +91,9 @@ def open_source(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:
     source.is_iso_dated = kind == "workbook"
     source.temporary.extend(unpacked)
     with removed_on_failure(source.temporary):
+        time_zones = source.time_zones
         source = reshape(source, feed)
+        source.time_zones = time_zones
         source.n_bytes = plain.stat().st_size
     return source
 

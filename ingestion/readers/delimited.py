@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ingestion.readers import Refused, Source
 from ingestion.readers.content import is_wide
 from ingestion.readers.foreign import refuse_foreign_text
-from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, told_apart
+from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, time_zones_of, told_apart
 from ingestion.readers.limits import MAX_RECORD_BYTES
 from ingestion.readers.scratch import removed_on_failure, scratch
 from ingestion.sql import identifier, literal
@@ -47,8 +47,8 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
         path = to_utf8(path, fmt.encoding)
         temporary.append(path)
     with removed_on_failure(temporary):
-        headers, n_skipped = _headers(path, fmt, feed)
-        source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary)
+        headers, n_skipped, time_zones = _headers(path, fmt, feed)
+        source = Source(*coalesced(_relation(path, fmt, headers, n_skipped), headers), [], temporary, time_zones=time_zones)
         source.repair = lambda: _repaired(source, headers, path, fmt, n_skipped)
         return source.repair() if _is_suspect(path, fmt, len(headers)) or _has_mixed_top(path, fmt, n_skipped) else source
 
@@ -58,7 +58,7 @@ def _repaired(source: Source, headers: list[str], path: Path, fmt: Format, n_ski
 
     clean = rewrite(path, fmt, len(headers), n_skipped)
     source.temporary.append(clean)
-    return Source(*coalesced(_repaired_relation(clean, headers), headers), source.notes, source.temporary)
+    return Source(*coalesced(_repaired_relation(clean, headers), headers), source.notes, source.temporary, time_zones=source.time_zones)
 
 
 def _relation(path: Path, fmt: Format, headers: list[str], n_skipped: int) -> str:
@@ -95,8 +95,8 @@ def _repaired_relation(path: Path, headers: list[str]) -> str:
     )
 
 
-def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int]:
-    """The column names, and how many records stand before the first one of data."""
+def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int, dict[str, str]]:
+    """The column names, how many records stand before the first one of data, and the time zones the header states."""
     with path.open("rb") as handle:
         start = handle.read(_HEADER_BYTES)
     if not start.strip():
@@ -109,7 +109,8 @@ def _headers(path: Path, fmt: Format, feed: Feed) -> tuple[list[str], int]:
         raise Refused("no_header", f"the file ends before its header of {n_rows} rows", "Check format.headers in the feed.")
     refuse_foreign_text(start, headers, _top_rows(_rows(text, fmt, 0)), feed)
     _refuse_wrong_delimiter(headers, first[0], fmt, feed)
-    return [name or f"_unnamed_{index}" for index, name in enumerate(told_apart(headers, fmt.repeated), start=1)], n_marks + n_before + n_rows
+    names = [name or f"_unnamed_{index}" for index, name in enumerate(told_apart(headers, fmt.repeated), start=1)]
+    return names, n_marks + n_before + n_rows, time_zones_of(first, fmt.headers)
 
 
 def _rows(text: str, fmt: Format, n_skipped: int) -> Iterator[list[str]]:

@@ -37,9 +37,18 @@ def names_of(rows: list[list[str]], style: str) -> tuple[list[str], int]:
         return _questions(first, second), 2
     third = rows[2] if len(rows) > 2 else []
     if third and all(_IMPORT_ID.match(cell) for cell in third if cell.strip()) and any(cell.strip() for cell in third):
-        ids = [_import_id(cell) for cell in third]
+        ids = [_entry(cell.strip(), "importid") for cell in third]
         return ids + [""] * (len(first) - len(ids)), 3
     return [below if _LEGACY_NAME.match(name) and below else name for name, below in zip(first, second, strict=True)], 2
+
+
+def time_zones_of(rows: list[list[str]], style: str) -> dict[str, str]:
+    """Column name -> time zone, where a header of import ids states one for the moments of a column."""
+    names, n_rows = names_of(rows, style)
+    if style != "import_id" or n_rows < MOST_ROWS:
+        return {}
+    zones = {name: _entry(cell, "timezone") for name, cell in zip(names, rows[2], strict=False)}
+    return {name: zone for name, zone in zones.items() if name and zone}
 
 
 def header_key(name: str) -> str:
@@ -85,14 +94,13 @@ def coalesced(relation: str, names: list[str]) -> tuple[str, list[str]]:
     return f"(select * exclude ({', '.join(map(identifier, later))}) replace ({', '.join(filled)}) from {relation})", left
 
 
-def _import_id(cell: str) -> str:
-    if not cell.strip():
-        return ""
+def _entry(cell: str, wanted: str) -> str:
+    """What a cell of import ids has under a key; nothing where the cell is no such text."""
     try:
-        found = json.loads(cell)
+        found = json.loads(cell or "{}")
     except ValueError:
         return ""
-    return str(next((value for key, value in found.items() if key.casefold() == "importid"), "")).strip()
+    return str(next((value for key, value in found.items() if key.casefold() == wanted), "")).strip()
 
 
 def _questions(first: list[str], second: list[str]) -> list[str]:

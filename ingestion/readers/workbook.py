@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.readers import Refused, Source
-from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, told_apart
+from ingestion.readers.headers import MOST_ROWS, coalesced, header_key, names_of, time_zones_of, told_apart
 from ingestion.readers.spool import Spool
 from ingestion.readers.workbook_package import Part, parts_of, scan
 from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name, load
@@ -39,19 +39,20 @@ def open(con: DuckDBPyConnection, path: Path, feed: Feed) -> Source:  # noqa: A0
     notes = [f"sheet '{other.name}' was not read" for other in parts if other is not part]
     notes += [f"cell {cell_name(row, column)} has a formula without a saved result"
               for row, column in sorted(sheet.facts.unsaved)[:20]]
+    time_zones: dict[str, str] = {}
     if feed.format.layout == "months_as_columns":
         from ingestion.readers.workbook_months import read
 
         columns, rows, more = read(sheet, feed.format, lambda: find_header(sheet, feed.format.id_columns))
         hidden = {"_cell"}
     else:
-        columns, rows, more = _table(sheet, feed)
+        columns, rows, more, time_zones = _table(sheet, feed)
         hidden = set()
     with Spool(columns) as spool:
         for row in rows:
             spool.add(row)
     relation, names = coalesced(spool.relation(), columns)
-    return Source(relation, [name for name in names if name not in hidden], notes + more, [spool.path])
+    return Source(relation, [name for name in names if name not in hidden], notes + more, [spool.path], time_zones=time_zones)
 
 
 def _loaded(path: Path, parts: list[Part], feed: Feed) -> tuple[Part, Sheet]:
@@ -114,7 +115,8 @@ def _table(sheet: Sheet, feed: Feed):
     at = feed.format.header_row
     # Only the names of a plain header tell where it is; exports with several header rows begin with them.
     header = at - 1 if isinstance(at, int) else find_header(sheet, _wanted(feed)) if feed.format.headers == "plain" else 0
-    names, n_rows = names_of([sheet.names(row) for row in range(header, min(header + MOST_ROWS, len(sheet.rows)))], feed.format.headers)
+    first = [sheet.names(row) for row in range(header, min(header + MOST_ROWS, len(sheet.rows)))]
+    names, n_rows = names_of(first, feed.format.headers)
     kept = [column for column, name in enumerate(names) if name]
     columns = told_apart([names[column] for column in kept], feed.format.repeated, f"row {header + 1} of sheet '{sheet.name}'")
     if not columns:
@@ -124,4 +126,4 @@ def _table(sheet: Sheet, feed: Feed):
     notes = [f"column {column_name(column)} has values but no header; it was not read" for column in sorted(nameless)
              if any(sheet.text(row, column) for row in body)]
     texts = (sheet.texts(row) for row in body)
-    return columns, ([row[column] for column in kept] for row in texts if any(row)), notes
+    return columns, ([row[column] for column in kept] for row in texts if any(row)), notes, time_zones_of(first, feed.format.headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import duckdb
@@ -9,6 +11,7 @@ import pytest
 
 from ingestion.conform import conform
 from ingestion.feed import Feed, load_feeds
+from ingestion.readers import WARNING
 from tests.ingestion.conftest import KEYS, MOMENT, Conformed
 from tests.ingestion.workbooks import workbook
 
@@ -88,6 +91,26 @@ def test_previews_are_set_aside(read, tmp_path):
     path = tmp_path / "qualtrics_x.csv"
     path.write_bytes(text)
     assert read("qualtrics_experience", path).report.rules == {"set_aside": 2}
+
+
+@pytest.mark.parametrize(("zone", "recorded", "received_on"), [
+    ("America/Chicago", "2025-03-01 23:30:00", "2025-03-01"),
+    ("America/Denver", "2025-03-01 23:30:00", "2025-03-02"),  # half past midnight in the feed's zone, Chicago
+    ("", "2025-03-01 23:30:00", "2025-03-01"), ("Moon/Crater", "2025-03-01 23:30:00", "2025-03-01"),
+    ("Europe/Paris", "2025-03-01T03:10:05Z", "2025-02-28"), ("America/Denver", "2025-03-01T23:30:00-06:00", "2025-03-01"),
+    ("America/Denver", "2025-03-01T23:30:00", "2025-03-02"),
+])
+@pytest.mark.parametrize("is_workbook", [False, True])
+def test_qualtrics_moments_are_read_in_the_zone_the_file_states(read, tmp_path, zone, recorded, received_on, is_workbook):
+    text = fixture("qualtrics_experience").read_text("utf-8-sig").replace('""recordedDate"",""timeZone"":""America/Chicago""', f'""recordedDate"",""timeZone"":""{zone}""')
+    text = text.replace("2025-03-01 08:04:01", recorded, 1).replace('""VisitDate"",""timeZone"":""America/Chicago""', f'""VisitDate"",""timeZone"":""{zone}""')
+    (file := tmp_path / f"qualtrics_x.{'xlsx' if is_workbook else 'csv'}").write_bytes(
+        workbook(*csv.reader(io.StringIO(text))) if is_workbook else text.encode())
+    done = read("qualtrics_experience", file)
+    assert done.report.warning_rules == {} and [note for note in done.report.notes if "time zone" in note] == (
+        [f"{WARNING}the file states a time zone for {name} that nobody knows; it is read in that of the feed, America/Chicago" for name in ("discharge_on", "received_on")]
+        if zone == "Moon/Crater" else [])
+    assert done.rows("received_on::varchar, discharge_on::varchar")[0] == (received_on, "2025-02-21")
 
 
 def test_qualtrics_sample_files_conform(read, shared, feeds):
