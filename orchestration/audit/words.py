@@ -53,6 +53,7 @@ RULES = {
     "LEFT_WITHOUT_BEING_SEEN": "left without being seen, which the settings do not count",
     "CONVERTED_TO_INPATIENT": "became an inpatient stay, which counts", "PATIENT_DAYS_COUNTED": "the facility counts patient days instead",
     "NOT_FINISHED": "the encounter was not finished",
+    "END_NOT_TOLD": "a finished stay whose end nobody tells, so it belongs to no month of discharge",
     "END_BEFORE_START": "the encounter ends before it starts",
     "NOT_REPORTED": "the count was not reported",
     "OTHER_FEED_PREFERRED": "another feed with a higher priority has the same place, class and month",

@@ -93,6 +93,9 @@ EXTRACT = [
     # Arrived at a clinic or in the emergency department is a visit; a stay that only arrived is none yet.
     stay("x11", "Outpatient", "2025-03-10 01:00", None, "CL", status_code="arrived"),
     stay("x12", "Inpatient", "2025-03-10 01:00", None, status_code="arrived"),
+    # Over without an end, and without a word on its state: it may go on.
+    stay("x13", "Inpatient", "2025-03-10 01:00", None, status_code="finished"),
+    stay("x14", "Inpatient", "2025-03-10 01:00", None, status_code=None),
 ]
 
 
@@ -160,7 +163,7 @@ def test_visits_of_an_extract(default):
     assert counts(default, "FB") == {("4W", "inpatient", "03"): 3, ("4W", "inpatient", "04"): 1, ("ED", "emergency", "03"): 2, ("CL", "office", "03"): 50,
                                      ("CL", "outpatient", "03"): 1}
     rules = {(row["row_number"], row["rule"]) for row in default.rows("select row_number, rule from core.fct_encounter where feed = 'extract' and not is_counted")}
-    assert rules == {(3, "ADMITTED"), (7, "CLASS_NOT_COUNTED"), (8, "CLASS_NOT_COUNTED"), (10, "NOT_FINISHED"), (12, "NOT_FINISHED")}
+    assert rules == {(3, "ADMITTED"), (7, "CLASS_NOT_COUNTED"), (8, "CLASS_NOT_COUNTED"), (10, "NOT_FINISHED"), (12, "NOT_FINISHED"), (13, "END_NOT_TOLD"), (14, "NOT_FINISHED")}
 
 
 def test_expected_feeds_are_named_when_they_are_missing(default):

@@ -85,7 +85,9 @@ judged as (
             when coalesce(p.status_code, 'finished')
                 not in ('finished', 'completed', 'discharged', 'registered', 'lwbs', 'left_without_being_seen')
                 and not (p.status_code = 'arrived' and not p.is_stay) then 'NOT_FINISHED'
-            when p.is_stay and p.end_at is null then 'NOT_FINISHED'
+            -- Where a status says that the stay is over, its end is wanting; else a stay without an end goes on.
+            when p.is_stay and p.end_at is null
+                then case when p.status_code in ('finished', 'completed', 'discharged') then 'END_NOT_TOLD' else 'NOT_FINISHED' end
             when p.end_at < p.start_at then 'END_BEFORE_START'
             when p.n_encounters is null then 'NOT_REPORTED'
             when p.encounter_class = 'inpatient' and o.inpatient_basis = 'patient_days' and p.grain <> 'visit'
