@@ -199,7 +199,8 @@ def test_a_zero_before_a_code_means_nothing(tmp_path):
     assert duckdb.sql(f"from read_parquet('{zeros[1]}') except from read_parquet('{plain[1]}')").fetchall() == []
 
 
-@pytest.mark.parametrize(("field", "missing"), [("gender", "M"), ("discharge-status", "M"), ("patient-age", "M")])
+@pytest.mark.parametrize(("field", "missing"), [
+    ("gender", "M"), ("discharge-status", "M"), ("patient-age", "M"), ("supplemental-question-count", "M"), ("survey-status", "M")])
 def test_a_field_marked_missing_too_often_is_told(tmp_path, field, missing):
     verdict = judged(re.sub(rf"<{field}>\w+<", f"<{field}>{missing}<", FILE.read_text()), tmp_path)
     assert any("X17: 5 %" in warning.message for warning in verdict.warnings)
