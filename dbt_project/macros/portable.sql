@@ -78,7 +78,7 @@ end
 
 {# Names of the time zones that the engine knows: an unknown one would end the whole build. #}
 {% macro known_time_zones() %}{{ return(adapter.dispatch('known_time_zones')()) }}{% endmacro %}
-{% macro default__known_time_zones() %}select name from pg_timezone_names(){% endmacro %}
+{% macro default__known_time_zones() %}select zone.name from pg_timezone_names() as zone{% endmacro %}
 
 {% macro month_start(day) %}cast({{ dbt.date_trunc('month', day) }} as date){% endmacro %}
 
