@@ -101,6 +101,16 @@ def fsync_dir(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def for_owner_alone() -> Iterator[None]:
+    """What is written meanwhile, by libraries too that ask nobody, is for the owner alone. It holds for the whole process: not beside a publication."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
 def replacing(target: Path, *, is_durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it takes the target's name in one rename.
 

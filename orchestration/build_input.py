@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.catalogue import Delivery, raw_folder, raw_path, read_catalogue, up_to
 from ingestion.feed import Feed
-from ingestion.home import Home
+from ingestion.home import Home, for_owner_alone
 from ingestion.ledger import Ledger
 from ingestion.sql import insert_rows, literal
 from orchestration.complaint_settings import write_complaint_settings
@@ -70,6 +70,7 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     return BuildPlan(fingerprint[:12], fingerprint, fingerprint != manifest(home).get("fingerprint"), as_of, len(used), n_rows)
 
 
+@for_owner_alone()
 def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> BuildPlan:
     """Lay out build/input anew and return its plan."""
     import duckdb

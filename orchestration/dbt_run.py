@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingestion.home import Home
+from ingestion.home import Home, for_owner_alone
 
 # Unit tests prove the SQL, not the data: the test suite runs them, a run does not (a fifth of a small build's CPU).
 # Artifacts: `parse` has written the manifest, and a build would write it twice more (a second).
@@ -75,7 +75,7 @@ def run_dbt(
     """
     for leftover in home.build.glob("px.next.duckdb*"):
         leftover.unlink()
-    with dbt_environment(home):
+    with dbt_environment(home), for_owner_alone():
         result = invoke_dbt(list(arguments), on_event, parsed)
     if result.is_ok and arguments[0] == "build":
         with next_build_file(home).open("rb") as whole:

@@ -141,6 +141,7 @@ def keep_parquet(con: DuckDBPyConnection, home: Home, name: str, query: str) -> 
     unnamed = folder / f".{name}.parquet"
     with replacing(unnamed, is_durable=True) as part:
         con.execute(f"copy ({query}) to {literal(str(part))} (format parquet, compression zstd)").fetchall()
+        part.chmod(0o600)  # DuckDB puts a file of its own in its place
         sha256 = sha256_of(part)
     final = unnamed.replace(folder / f"{name}-{sha256[:16]}.parquet")
     fsync_dir(folder)  # the ledger entry that follows must not outlive the name

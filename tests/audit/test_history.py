@@ -62,6 +62,7 @@ def test_a_new_delivery_is_the_cause_where_its_rows_are_and_nowhere_else(world: 
     assert row["cause_detail"] == "delivery march (complaints)" and row["level"] == "facility" and row["entity_code"] == "F1"
     history = [row for row in world.rows("kpi_history", "valid_from_at, publication_number") if row["kpi_key"] == JANUARY_F1]
     assert [row["value"] for row in history] == [1.0, 2.0]
+    assert not [path.name for path in (world.home.ledger / "history").glob("*.parquet") if path.stat().st_mode & 0o077]
     assert history[0]["valid_to_at"] == history[1]["valid_from_at"] and history[1]["valid_to_at"] is None
 
 

@@ -64,5 +64,6 @@ def test_free_text_that_is_read_for_checks_only_has_its_restricted_twin_too(home
     accept(home, tmp_path / "inbox", feed)
     prepare_build(home, {feed.feed: feed})
     texts = duckdb.sql(f"select column_name, text from '{home.input}/restricted/log/*.parquet'").fetchall()
+    assert not [path.name for path in home.input.rglob("*.parquet") if path.stat().st_mode & 0o077]
     assert texts == [("note", "call back")]
     assert "Free text of Complaint log" in sources_yml([feed], {})

@@ -68,6 +68,12 @@ def test_first_run_publishes_and_every_asset_is_in_the_instance(ran: Small) -> N
     assert record.dagster_run.status == dg.DagsterRunStatus.SUCCESS and record.dagster_run.job_name == "warehouse"
 
 
+def test_what_a_run_builds_is_for_the_owner_alone_and_what_it_publishes_is_not(ran: Small) -> None:
+    private = [ran.home.build_file, *ran.home.input.rglob("*.parquet"), *ran.home.raw.rglob("*.parquet")]
+    assert len(private) >= 6 and not [path.name for path in private if path.stat().st_mode & 0o077]
+    assert all(path.stat().st_mode & 0o044 for path in ran.home.published.rglob("*"))
+
+
 def test_first_run_reports_every_check_and_where_time_went(ran: Small) -> None:
     checks = _checks(ran, ran.outcome.dagster_run_id)
     assert {name: check.passed for name, check in checks.items()} == {
