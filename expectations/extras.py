@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.corrections import tuple_of
 from ingestion.sql import identifier, literal
+from ingestion.words import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,9 +64,9 @@ class Outcome:
         if self.days:
             return f"{what}: {', '.join(f'{day:%Y-%m}' if day.day == 1 else f'{day}' for day in self.days)}"
         if self.extra.sql is not None:
-            return f"{what}: {self.observed:,} unexpected row{'' if self.observed == 1 else 's'}"
+            return f"{what}: {counted(self.observed, 'unexpected row')}"
         if self.n_unexpected is not None and self.unexpected_pct is not None:
-            return f"{what}: not met by {self.n_unexpected:,} rows ({self.unexpected_pct:.1f} %)"
+            return f"{what}: not met by {counted(self.n_unexpected, 'row')} ({self.unexpected_pct:.1f} %)"
         return f"{what}: not met{f', observed {self.observed:g}' if self.observed is not None else ''}"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from expectations import measure
 from expectations.verdict import Failure
 from ingestion.sql import dicts, literal
+from ingestion.words import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,7 +77,7 @@ def _asked(row: dict[str, Any]) -> str:
 
 
 def _faults(faults: list[dict[str, Any]]) -> str:
-    shown = [f"{one['rule']}{' in ' + one['column'] if one['column'] else ''} ({one['n']:,} rows)" for one in faults[:_FAULTS_SHOWN]]
+    shown = [f"{one['rule']}{' in ' + one['column'] if one['column'] else ''} ({counted(one['n'], 'row')})" for one in faults[:_FAULTS_SHOWN]]
     return f"; most often {' and '.join(shown)}" if shown else ""
 
 

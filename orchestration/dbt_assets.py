@@ -17,6 +17,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from ingestion.feed import Feed
+from ingestion.words import counted
 from orchestration import built
 from orchestration.audit import openlineage
 from orchestration.audit.lineage import read_lineage
@@ -49,7 +50,7 @@ def model_assets(
         if not (plan.is_changed or warehouse.force):
             say("nothing that a mart depends on has changed; the published marts stay")
             return
-        say(f"building from {plan.n_deliveries} deliveries")
+        say(f"building from {counted(plan.n_deliveries, 'delivery', 'deliveries')}")
         note_definitions(home, feeds)
         openlineage.emit(home, "START", context.run_id)
         with warehouse.timed("dbt") as taken:

@@ -20,6 +20,7 @@ from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.sql import literal
 from ingestion.values_sql import key_text
+from ingestion.words import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -72,19 +73,19 @@ def lines(found: Effect, feed: Feed, names: dict[str, str]) -> Iterator[str]:
     """The effect for a person; `names` gives the file name of a delivery."""
     span = f", dated {found.first_on} to {found.last_on}" if found.first_on else ""
     where = f"; facilities {_listed(found.facilities)}" if found.facilities else ""
-    yield f"{found.n_rows:,} good row{'s' * (found.n_rows != 1)}{span}{where}"
+    yield f"{counted(found.n_rows, 'good row')}{span}{where}"
     if found.earlier or found.n_outdated:
-        what = "a re-delivery: every row is known" if not found.n_new else f"partly known: {found.n_new:,} rows are new"
+        what = "a re-delivery: every row is known" if not found.n_new else f"partly known: {counted(found.n_new, 'row is', 'rows are')} new"
         key = f" (same {', '.join(feed.business_key)})" if feed.business_key else ""
         files = _listed([f"{names.get(one, one)} ({n:,})" for one, n in found.earlier.items()])
         yield f"{what}{key}" + (f"; earlier files with these rows: {files}" if files else "")
     if found.n_replacing:
-        yield f"  {found.n_replacing:,} rows would replace loaded ones"
+        yield f"  {counted(found.n_replacing, 'row would replace a loaded one', 'rows would replace loaded ones')}"
     if found.n_outdated:
-        yield f"  {found.n_outdated:,} rows are older than what is loaded and would change nothing"
+        yield f"  {counted(found.n_outdated, 'row is', 'rows are')} older than what is loaded and would change nothing"
     if found.n_removed:
         scope = " and ".join(feed.replaces) or "the whole feed"
-        yield f"  {found.n_removed:,} loaded rows would leave: this file replaces {scope} as a whole and does not hold them"
+        yield f"  {counted(found.n_removed, 'loaded row')} would leave: this file replaces {scope} as a whole and does not hold them"
     yield from mapping_lines(found, feed)
 
 
@@ -98,7 +99,7 @@ def mapping_lines(found: Effect, feed: Feed) -> Iterator[str]:
     elif found.n_unmapped_rows:
         codes = _listed([f"{place or '(none)'} / {unit or '(none)'} ({n:,})" for place, unit, n in found.unmapped])
         facility = f", {found.n_without_facility:,} of these without a facility" if found.n_without_facility else ""
-        yield (f"UNMAPPED: {found.n_unmapped_rows:,} of {found.n_rows:,} rows would count under 'unassigned', without a unit{facility}; "
+        yield (f"UNMAPPED: {found.n_unmapped_rows:,} of {counted(found.n_rows, 'row')} would count under 'unassigned', without a unit{facility}; "
                f"codes (facility / unit) that no org_units row maps: {codes}")
         yield f"  way out: rows with these codes in the org_units file with SourceSystem {feed.feed} or * (a newer file replaces all rows of its SourceSystem)"
 

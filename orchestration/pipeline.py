@@ -27,6 +27,7 @@ from ingestion.ledger import Ledger
 from ingestion.progress import Steps
 from ingestion.readers import WARNING
 from ingestion.told import Told
+from ingestion.words import counted
 
 if TYPE_CHECKING:
     from expectations import Verdict
@@ -155,7 +156,7 @@ def judge_new(home: Home, feeds: dict[str, Feed], progress: Progress = _quiet) -
     subjects = {d.delivery_id for d in (*new, *again)}
     touched = {d.feed for d in new}
     history = [raw(d) for d in deliveries if d.status == "accepted" and d.feed in touched and d.delivery_id not in subjects]
-    progress(f"judging {len(new)} deliveries with Great Expectations")
+    progress(f"judging {counted(len(new), 'delivery', 'deliveries')} with Great Expectations")
     verdicts = judge(feeds, [raw(d) for d in (*new, *again)], history, expectations_docs(home), home.build / "expectations")
     before = {d.delivery_id: (d.status == "accepted", d.reason or "") for d in again}
     verdicts = [v for v in verdicts if before.get(v.delivery_id) != (v.is_ok, "; ".join(f.message for f in v.failures))]
@@ -202,7 +203,7 @@ def release(home: Home, feeds: dict[str, Feed], delivery_id: str, reason: str, u
 
 
 def _outcome(delivery: Delivery, report: ConformReport) -> str:
-    became = f"refused, {report.refused['message']}" if report.refused else f"{report.n_accepted:,} rows accepted, {report.n_quarantined:,} quarantined"
+    became = f"refused, {report.refused['message']}" if report.refused else f"{counted(report.n_accepted, 'row')} accepted, {report.n_quarantined:,} quarantined"
     return "; ".join([f"{delivery.delivery_id} ({delivery.feed}): {became}", *_warnings(report)])
 
 

@@ -15,6 +15,7 @@ from ingestion.readers import Refused
 from ingestion.readers.workbook_headers import Header, HeaderReader
 from ingestion.readers.workbook_sheet import Sheet, cell_name, column_name
 from ingestion.readers.workbook_totals import Totals
+from ingestion.words import counted
 
 if TYPE_CHECKING:
     from ingestion.feed import Format
@@ -111,9 +112,9 @@ class _Months:
             notes += totals.notes(header.total_columns)
         if self._passed_over:
             shown = ", ".join(str(row + 1) for row in self._passed_over[:_MAX_NOTES])
-            notes.append(f"{len(self._passed_over)} rows without counts were passed over (rows {shown})")
+            notes.append(f"{counted(len(self._passed_over), 'row without counts was', 'rows without counts were')} passed over (row{'s' * (len(self._passed_over) > 1)} {shown})")
         if self._n_grouped:
-            notes.append(f"thousands separators were removed from {self._n_grouped} cells that hold text")
+            notes.append(f"thousands separators were removed from {counted(self._n_grouped, 'cell that holds', 'cells that hold')} text")
         return list(dict.fromkeys(notes))
 
     def _nameless(self, header: Header, end: int) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ingestion.readers import WARNING
 from ingestion.readers.workbook_sheet import cell_name
+from ingestion.words import counted
 
 _MAX_NOTES = 20
 _MAX_SUMS = 20_000_000  # a sheet that would need more additions is not one people made by hand
@@ -60,7 +61,7 @@ class Totals:
         if len(wrong) > len(shown):
             shown.append(f"{WARNING}{len(wrong) - len(shown)} more totals differ from the sum of their parts")
         if self._totals:
-            shown.append(f"{len(self._totals)} total rows were checked and left out")
+            shown.append(f"{counted(len(self._totals), 'total row was', 'total rows were')} checked and left out")
         for column, rows in sorted(self._across.items()):
             row, stated, found = rows[0]
             shown.append(f"{WARNING}column '{total_columns[column][:40]}' differs from the sum of its months in {len(rows)} "

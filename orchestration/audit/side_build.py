@@ -16,6 +16,7 @@ from typing import Any
 
 from ingestion.home import Home
 from ingestion.told import Told
+from ingestion.words import counted
 
 
 class BuildFailed(Told):
@@ -69,7 +70,7 @@ def build_aside(other: Home, as_of: date | None, progress: Callable[[str], None]
     pipeline.judge_new(other, feeds, progress)
     plan = prepare_build(other, feeds, as_of)
     render(feeds, other.dbt)
-    progress(f"building from {plan.n_deliveries} deliveries")
+    progress(f"building from {counted(plan.n_deliveries, 'delivery', 'deliveries')}")
     result = run_dbt(other, None, build_arguments(plan.n_rows, is_whole=is_proof))
     if not result.is_ok:
         raise BuildFailed("; ".join(result.failures) or "dbt ended without saying why")

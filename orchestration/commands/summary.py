@@ -13,6 +13,7 @@ from ingestion.catalogue import Delivery, row_facts, up_to
 from ingestion.feed import Feed
 from ingestion.home import Home
 from ingestion.landing import no_day_line
+from ingestion.words import counted
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
 from orchestration.unmapped import (
     awaited_lines,
@@ -84,7 +85,7 @@ def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | 
         console.print(f"... and {len(undated) - n_shown} more such names: pxw status")
     n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)
     parts = [f"{rows[f'n_rows_{what}']:,} {what}" for what in ("accepted", "quarantined", "held", "waiting") if rows.get(f"n_rows_{what}")]
-    console.print(f"{n_accepted} deliveries loaded; {rows['n_rows_delivered']:,} rows delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")
+    console.print(f"{counted(n_accepted, 'delivery', 'deliveries')} loaded; {counted(rows['n_rows_delivered'], 'row')} delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")
 
 
 def print_unmapped(console: Console, home: Home, feeds: dict[str, Feed]) -> None:

@@ -35,7 +35,7 @@ def test_a_total_that_does_not_fit_is_told(tmp_path: Path) -> None:
     warned = "warning: total 31 in cell D4 is not the sum of rows 2 to 3: 30"
     assert [line for line in lines if line.endswith(f"2 rows accepted, 0 quarantined; {warned}")]
     [entry] = Ledger(home.ledger).entries("conform")
-    assert entry["notes"] == [warned, "1 total rows were checked and left out"]
+    assert entry["notes"] == [warned, "1 total row was checked and left out"]
 
 
 def test_status_tells_every_delivery_that_waits_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
