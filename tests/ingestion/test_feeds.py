@@ -231,7 +231,7 @@ def counts_workbook(feeds, tmp_path, header: list, *rows: list) -> Conformed:
 def test_a_total_row_of_a_workbook_is_never_counted(feeds, tmp_path, label):
     got = counts_workbook(feeds, tmp_path, [date(2026, 1, 1), "YTD 2026"], ["F1", "4W", "ED visits", 3, 3], ["F1", "5E", "ED visits", 4, 4], ["F1", label, "ED visits", 7, 7])
     assert got.rows("unit_code, n_encounters") == [("4W", 3), ("5E", 4)]
-    assert "1 total rows were checked and left out" in got.report.notes
+    assert "1 total row was checked and left out" in got.report.notes
 
 
 @pytest.mark.parametrize("months", [["Jan-26", "Feb-26"], ["Jan 2026", "February 2026"], ["2026-01", "02/2026"], [date(2026, 1, 31), "Feb 26"]])
