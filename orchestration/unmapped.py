@@ -160,7 +160,7 @@ def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:
     if not counts:
         return
     folders = ", ".join(map(str, own_folders(OWN_FEEDS)))
-    told = f"{folders}" if folders else f"{home.own_feeds}; PXW_FEEDS is not set"
+    told = folders or f"{home.own_feeds}; PXW_FEEDS is not set"
     things, names = "deliveries" if counts.total() > 1 else "delivery", "these names" if len(counts) > 1 else "this name"
     yield (f"{counts.total():,} {things}, because no feed of {names} is defined: {', '.join(f'{name} ({n:,})' for name, n in sorted(counts.items()))}; "
            "none of their rows is in the marts, and what was published of them is withdrawn")
