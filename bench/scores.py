@@ -56,7 +56,8 @@ def write_input(file: Path, n: int, n_facilities: int) -> None:
             from range({n}) as r (i)""")
         con.execute("create table fct_survey as select 1 as x")
         con.execute("create table dim_unit as select distinct unit_key, split_part(unit_key, '/', 1) as facility_id, split_part(unit_key, '/', 2) as unit_id from core.fct_survey_hcahps")
-        con.execute("create table delivery as select 'accepted' as status, 'survey' as kind, timestamp '2026-02-05' as delivered_at")
+        con.execute("create table delivery as select distinct delivery_id from core.fct_survey_hcahps")
+        con.execute("create table open_month as select 'survey:hcahps' as kind, null::varchar as facility_id, 2026 * 12 as first_open_month")
         con.execute("create table case_mix (case_mix_id varchar, instrument_family varchar, settings varchar)")
         con.execute("insert into case_mix values ('hcahps_group', 'hcahps', ?)", [json.dumps(settings)])
 

@@ -26,6 +26,7 @@ from ingestion.ledger import Ledger
 from ingestion.sql import insert_rows, literal
 from orchestration.complaint_settings import write_complaint_settings
 from orchestration.encounter_settings import write_encounter_settings
+from orchestration.month_settings import write_month_settings
 from orchestration.published import manifest
 from orchestration.settings import load_settings
 
@@ -61,7 +62,8 @@ def plan_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None, de
     lines += [f"own definitions {fingerprint_of_definitions(DBT_SOURCE, own)}"] if (own := own_definition_folders()) else []
     lines += [f"feed {name} {feed.version}" for name, feed in sorted(feeds.items())]
     settings = load_settings(home)
-    lines += [f"encounters {settings.encounters.fingerprint()}", f"complaints {settings.complaints.fingerprint()}", f"small cells {settings.small_cells}"]
+    lines += [f"encounters {settings.encounters.fingerprint()}", f"complaints {settings.complaints.fingerprint()}", f"months {settings.months.fingerprint()}",
+              f"small cells {settings.small_cells}"]
     lines += [f"{d.delivery_id} {d.feed} {d.status} {d.reason} {d.delivered_at.isoformat()} {d.delivery_sequence}" for d in known]
     lines += [f"annotation {entry['entry']} {entry['previous']}" for entry in Ledger(home.ledger).entries("annotation")]
     fingerprint = hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -90,6 +92,7 @@ def prepare_build(home: Home, feeds: dict[str, Feed], as_of: date | None = None)
         _write_open_alerts(con, home, as_of, fresh)
         write_encounter_settings(con, load_settings(home).encounters, fresh)
         write_complaint_settings(con, load_settings(home).complaints, fresh)
+        write_month_settings(con, load_settings(home).months, fresh)
     write_definitions(DBT_SOURCE, fresh / "definitions", own_definition_folders())
     shutil.rmtree(home.input, ignore_errors=True)
     fresh.rename(home.input)

@@ -40,7 +40,8 @@ case when regexp_matches({{{{ text }}}}, {signs}) then '(withheld: it names a pe
 """
 SETTING_TABLES = {
     "complaint_setting": "How complaints are counted; one row",
-    "complaint_feed_ended": "The last day of complaint feeds that have ended, where a home says so",
+    "month_setting": "How long months wait for feeds and facilities; one row",
+    "feed_ended": "The last day of feeds that have ended, where a home says so",
     "encounter_setting": "How encounters are counted; one row",
     "encounter_link": "Hours in which a stay follows the visit it came from, per feed",
     "encounter_expected": "Which feed must speak of a facility and class, and when",

@@ -20,6 +20,7 @@ from ingestion.strict_yaml import load_model
 from orchestration.alert_settings import AlertSettings
 from orchestration.complaint_settings import ComplaintSettings
 from orchestration.encounter_settings import EncounterSettings
+from orchestration.month_settings import MonthSettings
 
 
 class SmallCells(Strict):
@@ -41,6 +42,7 @@ class Settings(Strict):
     lineage: LineageSettings = Field(default_factory=LineageSettings)
     encounters: EncounterSettings = Field(default_factory=EncounterSettings)
     complaints: ComplaintSettings = Field(default_factory=ComplaintSettings)
+    months: MonthSettings = Field(default_factory=MonthSettings)
     small_cells: SmallCells | None = None
     alerts: AlertSettings = Field(default_factory=AlertSettings)
 

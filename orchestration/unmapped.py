@@ -1,6 +1,6 @@
 """Codes nobody mapped to a unit, told loudly: their rows count as 'unassigned' and nobody's numbers have them. Likewise names
 in a site's own reference files that nothing knows: the numbers they were meant for are not there. Likewise words of complaints and of encounter classes,
-deliveries whose feed nobody defines, and facilities whose complaints have not come.
+deliveries whose feed nobody defines, and facilities whose files have not come.
 
 Belongs here: how many codes and rows per feed, in words, with the way out.
 Does not belong here: finding them (marts.unmapped_codes, marts.unmapped_words, marts.reference_fault), a file that is not loaded yet (delivery_effect.py).
@@ -133,11 +133,19 @@ def unmapped_class_lines(rows: Rows) -> Iterator[str]:
            "all of them: marts.unmapped_words")
 
 
+_AWAITED = """
+select facility_id, feed, strftime(make_date(last_closed_month // 12, last_closed_month % 12 + 1, 1), '%Y-%m')
+from (select *, max(last_closed_month) over ({window}) as newest_month from core.{table})
+where is_awaited and last_closed_month < newest_month
+group by facility_id, feed, last_closed_month order by last_closed_month, facility_id, feed
+"""
+
+
 def awaited(rows: Rows) -> list[tuple[str, str, str]]:
-    """Facility, feed and last closed month where complaint months stay open for a feed that has not come while others have; longest ago first."""
-    return rows("core", "complaint_reach", "select facility_id, feed, strftime(make_date(last_closed_month // 12, last_closed_month % 12 + 1, 1), '%Y-%m') "
-                                           "from core.complaint_reach where is_awaited "
-                                           "and last_closed_month < (select max(last_closed_month) from core.complaint_reach) order by last_closed_month, 1, 2")
+    """Facility, feed and last closed month where months stay open for a feed that has not come while others have; longest ago first."""
+    found = rows("core", "complaint_reach", _AWAITED.format(table="complaint_reach", window=""))
+    found += rows("core", "data_reach", _AWAITED.format(table="data_reach", window="partition by kind"))
+    return sorted(found, key=lambda one: (one[2], *one[:2]))
 
 
 def awaited_lines(rows: Rows) -> Iterator[str]:
@@ -145,13 +153,14 @@ def awaited_lines(rows: Rows) -> Iterator[str]:
     found = awaited(rows)
     if not found:
         return
-    yield f"{len(found):,} facilit{'ies' if len(found) > 1 else 'y'} whose complaints have not come as far as others'; later months have no complaint rate yet:"
+    n = len({facility for facility, *_ in found})
+    yield f"{n:,} facilit{'ies' if n > 1 else 'y'} whose files have not come as far as others'; later months have no value yet, there and for the enterprise:"
     for facility, feed, month in found[:_SHOWN_FAULTS]:
         yield f"  {facility}: {feed} has come up to {month}"
     if len(found) > _SHOWN_FAULTS:
-        yield f"  ... and {len(found) - _SHOWN_FAULTS:,} more (core.complaint_reach of the build)"
-    yield ("  way out: the next file of that feed; 'ended_feeds' in section 'complaints' of settings.yml if the feed has ended, ValidTo in the "
-           "org_units file if the facility has closed (docs/complaints.md)")
+        yield f"  ... and {len(found) - _SHOWN_FAULTS:,} more (core.complaint_reach and core.data_reach of the build)"
+    yield ("  way out: the next file of that feed; 'ended_feeds' in section 'months' of settings.yml if the feed has ended, ValidTo in the "
+           "org_units file if the facility has closed (docs/months.md)")
 
 
 def left_out_lines(home: Home, feeds: dict[str, Feed]) -> Iterator[str]:

@@ -85,7 +85,8 @@ def _context(con: DuckDBPyConnection, home: Home, plan: BuildPlan) -> dict[str, 
 def _settings(home: Home) -> dict[str, str]:
     """Section of the settings that can change a published number -> hash."""
     settings = load_settings(home)
-    told = {"encounters": settings.encounters.fingerprint(), "complaints": settings.complaints.fingerprint(), SMALL_CELLS: str(settings.small_cells)}
+    told = {"encounters": settings.encounters.fingerprint(), "complaints": settings.complaints.fingerprint(), "months": settings.months.fingerprint(),
+            SMALL_CELLS: str(settings.small_cells)}
     return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in told.items()}
 
 

@@ -19,6 +19,7 @@ from ingestion.feed import Feed
 from ingestion.kinds import KINDS, PROVENANCE
 from orchestration import definitions_data
 from orchestration.complaint_settings import ComplaintSettings, write_complaint_settings
+from orchestration.month_settings import MonthSettings, write_month_settings
 from orchestration.dbt_files import delivered_columns
 from orchestration.dbt_instruments import family_items
 from orchestration.dbt_render import PROJECT_DIR, render
@@ -53,7 +54,7 @@ class Input:
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.open_alerts: list[dict[str, Any]] = []
         self.encounters = EncounterSettings()
-        self.complaints = ComplaintSettings()
+        self.complaints, self.months = ComplaintSettings(), MonthSettings()
 
     def delivery(self, feed: str, on: str, rows: list[dict[str, Any]], sequence: int = 0, status: str = "accepted") -> str:
         """Add a delivery made at `on` (UTC); `problems` and `warnings` of a row are lists of (rule, column, masked)."""
@@ -126,6 +127,7 @@ class Input:
         _copy(con, {"subject_id": text, "alert_id": text, "first_seen_on": "DATE"}, self.open_alerts, self.root / "alert_open.parquet")
         write_encounter_settings(con, self.encounters, self.root)
         write_complaint_settings(con, self.complaints, self.root)
+        write_month_settings(con, self.months, self.root)
 
 
 class Warehouse:

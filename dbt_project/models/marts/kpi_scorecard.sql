@@ -16,7 +16,7 @@
 with headline as (
     select
         h.kpi_id, m.source, m.valid_from_on, m.valid_to_on,
-        case m.source when 'cases' then 'complaint' else 'survey' end as kind
+        case m.source when 'cases' then 'complaint' else concat_ws(':', 'survey', m.instrument_family) end as kind
     from (select unnest(['{{ headlines.keys() | join("', '") }}']) as kpi_id) as h
     left join {{ source('definition', 'kpi') }} as k using (kpi_id)
     left join {{ source('definition', 'measure') }} as m using (measure_id)

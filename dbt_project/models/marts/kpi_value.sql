@@ -38,10 +38,9 @@ entity as (
 ),
 
 delivered as (
-    select k.kind, o.facility_id, max(o.first_open_month) as first_open_month, max(o.first_known_month) as first_known_month
-    from (select distinct kind from kpi) as k
-    inner join {{ ref('open_month') }} as o on o.kind in (k.kind, split_part(k.kind, ':', 1))
-    group by k.kind, o.facility_id
+    select k.kind, o.facility_id, o.first_open_month, o.first_known_month
+    from (select distinct kind, case kind when 'complaint:handled' then 'complaint' else kind end as closed_by from kpi) as k
+    inner join {{ ref('open_month') }} as o on o.kind = k.closed_by
 ),
 
 -- The data, and zeros for every month of the series: a window ends in every month, also in one without data.

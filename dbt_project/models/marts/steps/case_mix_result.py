@@ -6,9 +6,7 @@ wants its references as literals. fct_survey stands on all of them, so it keeps 
 
 import json
 
-OPEN_MONTH = """
-    select coalesce(max(year(delivered_at) * 12 + month(delivered_at) - 1), 0) from delivery where status = 'accepted' and kind = 'survey'
-"""
+OPEN_MONTH = "select coalesce(max(first_open_month), 0) from open_month where kind = 'survey:{family}' and facility_id is null"  # of the whole group
 QUARTER = "((year(discharge_on) * 12 + month(discharge_on) - 1) // 3)"
 QUARTERS = "select distinct {quarter} as quarter from core.fct_survey_{family} where is_scored order by quarter"
 ENTITIES = """
@@ -49,9 +47,9 @@ def model(dbt, session):
     from methods.case_mix.study import NUMBERS, TEXT, run_study
 
     dbt.ref("fct_survey")
-    delivery, dim_unit, definition = dbt.source("warehouse", "delivery"), dbt.ref("dim_unit"), dbt.source("definition", "case_mix")  # noqa: F841
+    delivery, dim_unit, open_month = dbt.source("warehouse", "delivery"), dbt.ref("dim_unit"), dbt.ref("open_month")  # noqa: F841
+    definition = dbt.source("definition", "case_mix")  # noqa: F841
     studies = session.sql("select case_mix_id, instrument_family, settings from definition order by case_mix_id").fetchall()
-    ((open_month,),) = session.sql(OPEN_MONTH).fetchall()
     known = {name for (name,) in session.sql("select table_name from information_schema.tables where table_schema = 'core'").fetchall()}
     found = {name: [] for name in (*HEAD, *TEXT, *NUMBERS)}
     for case_mix_id, family, text in studies:
@@ -61,7 +59,8 @@ def model(dbt, session):
         entity = session.sql(ENTITIES.format(family=family)).to_arrow_table()
         place = session.sql(PLACES).to_arrow_table()        # noqa: F841
         places = {row["number"]: tuple(row[name] for name in PLACE) for row in entity.to_pylist()}
-        quarters = [q for (q,) in session.sql(QUARTERS.format(quarter=QUARTER, family=family)).fetchall() if 3 * q + 2 < open_month]
+        ((first_open,),) = session.sql(OPEN_MONTH.format(family=family)).fetchall()
+        quarters = [q for (q,) in session.sql(QUARTERS.format(quarter=QUARTER, family=family)).fetchall() if 3 * q + 2 < first_open]
         for n_quarters, last in windows(settings["windows"], quarters):
             first = last - n_quarters + 1
             measures = [m for m in settings["measures"] if m["valid_from_on"] <= first_day(first) and last_day(last) <= m["valid_to_on"]]

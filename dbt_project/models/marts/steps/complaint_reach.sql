@@ -1,8 +1,7 @@
 -- How far each complaint feed speaks for each facility: its first and last month, and whether a facility's months wait for it.
 -- An export does not say which months and places it covers, so its cases must. A delivery closes the months before its own,
 -- unless an earlier one had brought newer cases: then it is a late or corrected file and speaks up to its own newest case.
--- It speaks for the facilities it has cases of, and for one without a case in it when the last file with a case of that
--- facility held a facility of this file too: such facilities come together. A file without any case speaks for all of its feed.
+-- It speaks for the facilities it has cases of and those that come with them (macro speaking); a file without any case for all of its feed.
 -- The first month is that of the oldest case in the first such file; before the first case of a facility the next file with one decides.
 with delivery as (
     select delivery_id, feed, delivery_order, {{ month_number('delivered_at') }} as month_number
@@ -26,7 +25,7 @@ newest as (
     group by all
 ),
 
-spoken as (
+sent as (
     select delivery_id, feed, delivery_order, is_empty, oldest_month,
         case when newest_month < max(newest_month) over earlier then least(newest_month, month_before) else month_before end as last_month
     from newest
@@ -37,36 +36,13 @@ place as (
     select feed, delivery_id, facility_id from held where facility_id <> 'unassigned'
 ),
 
--- Every delivery and facility of a feed, with the last delivery before it that had a case of the facility, else the first after it.
-paired as (
-    select
-        s.*, f.facility_id, p.delivery_id is not null as is_held,
-        coalesce(
-            last_value(p.delivery_id ignore nulls) over (
-                partition by s.feed, f.facility_id order by s.delivery_order rows between unbounded preceding and 1 preceding
-            ),
-            first_value(p.delivery_id ignore nulls) over (
-                partition by s.feed, f.facility_id order by s.delivery_order rows between 1 following and unbounded following
-            )
-        ) as near_delivery_id
-    from spoken as s
-    inner join (select distinct feed, facility_id from place) as f using (feed)
-    left join place as p on p.delivery_id = s.delivery_id and p.facility_id = f.facility_id
-),
-
-alike as (
-    select distinct w.delivery_id, w.near_delivery_id
-    from (select distinct delivery_id, near_delivery_id from paired where not is_held) as w
-    inner join place as a on a.delivery_id = w.delivery_id
-    inner join place as b on b.delivery_id = w.near_delivery_id and b.facility_id = a.facility_id
-),
+{{ speaking('feed') }},
 
 reached as (
-    select w.feed, w.facility_id, min(w.oldest_month)::integer as first_month, max(w.last_month)::integer as last_closed_month
-    from paired as w
-    left join alike as l using (delivery_id, near_delivery_id)
-    where w.is_held or l.delivery_id is not null or w.is_empty
-    group by all
+    select feed, facility_id, min(oldest_month)::integer as first_month, max(last_month)::integer as last_closed_month
+    from speaking
+    where is_spoken_for or is_empty
+    group by feed, facility_id
 ),
 
 facility as (
@@ -82,5 +58,5 @@ select
         and r.last_closed_month < least(f.closing_month, coalesce({{ month_number('e.ended_on') }}, f.closing_month)) as is_awaited
 from reached as r
 inner join facility as f using (facility_id)
-left join {{ source('warehouse', 'complaint_feed_ended') }} as e using (feed)
-cross join {{ source('warehouse', 'complaint_setting') }} as s
+left join {{ source('warehouse', 'feed_ended') }} as e using (feed)
+cross join {{ source('warehouse', 'month_setting') }} as s

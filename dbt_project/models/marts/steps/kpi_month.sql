@@ -23,9 +23,17 @@ with data_month as (
     inner join {{ source('definition', 'measure') }} as m on m.source = 'metrics' and m.numerator_rule = f.metric_code
 ),
 
--- Nothing dated later than the newest delivery of its kind is believed.
+-- Nothing dated later than the newest delivery of its kind is believed. Counted answers are a kind of their own.
 newest_delivery as (
-    {{ newest_deliveries() }}
+    select kind, {{ month_number('max(delivered_at)') }} as month_number
+    from (
+        select kind, delivered_at from {{ source('warehouse', 'delivery') }} where status = 'accepted'
+        union all
+        select 'survey:' || c.family, d.delivered_at
+        from (select distinct family, delivery_id from {{ ref('fct_answer_count') }}) as c
+        inner join {{ source('warehouse', 'delivery') }} as d on d.delivery_id = c.delivery_id
+    )
+    group by kind
 ),
 
 span as (
@@ -34,7 +42,7 @@ span as (
         min(d.month_number) as first_month, max(d.month_number) as last_month,
         max({{ month_number("coalesce(e.closed_on, date '9999-12-31')") }}) as closing_month
     from data_month as d
-    inner join newest_delivery as n on n.kind in (d.kind, split_part(d.kind, ':', 1)) and d.month_number <= n.first_open_month
+    inner join newest_delivery as n on n.kind in (d.kind, split_part(d.kind, ':', 1)) and d.month_number <= n.month_number
     inner join {{ ref('kpi_entity') }} as e using (unit_key)
     group by all
 ),

@@ -49,13 +49,6 @@ stacked as (
     from {{ ref('score_period') }}
     union all
     select * from rolling
-),
-
-delivered as (
-    select f.instrument_family, max(n.first_open_month) as first_open_month
-    from (select distinct instrument_family from {{ source('definition', 'measure') }}) as f
-    inner join ({{ newest_deliveries() }}) as n on n.kind in ('survey', 'survey:' || f.instrument_family)
-    group by f.instrument_family
 )
 
 select
@@ -71,7 +64,7 @@ select
 from stacked as s
 inner join measure as m using (measure_name)
 inner join entity as e using (entity_number)
-inner join delivered as d on d.instrument_family = s.instrument_family
+inner join {{ ref('open_month') }} as d on d.kind = 'survey:' || s.instrument_family and d.facility_id is not distinct from e.facility_id
 left join rolling as b
     on s.n_months = 12 and b.measure_name = s.measure_name and b.entity_number = s.entity_number and b.date_basis = s.date_basis
     and b.first_month = s.first_month and b.segment_type = 'all'
