@@ -1,7 +1,7 @@
 -- What must be true of every published number, whatever the data.
 select kpi_key,
     case
-        when (value is null) <> (coalesce(reason, 'BELOW_MINIMUM') <> 'BELOW_MINIMUM')
+        when (value is null) <> (coalesce(reason, 'BELOW_MINIMUM') not in ('BELOW_MINIMUM', 'DSRS_UNWEIGHTED'))
             then 'a value is missing without a reason, or there in spite of one'
         when is_publishable <> (reason is null) then 'publishable and reason contradict each other'
         when value is not null and (denominator <= 0 or n <= 0) then 'a value without a denominator'

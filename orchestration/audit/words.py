@@ -75,6 +75,7 @@ REASONS = {
     "NO_ANSWERS": "nobody answered",
     "NOTHING_DECIDED": "every case is open and in time, or its feed does not tell when the step was done",
     "BELOW_MINIMUM": "fewer than the minimum this KPI may be published with",
+    "DSRS_UNWEIGHTED": "a month was sampled with unequal shares per stratum, and answers are not weighted: the score is biased",
 }
 
 

@@ -111,7 +111,8 @@ judged as (
             when s.denominator = 0 then case when k.source in ('answers', 'patient_means') then 'NO_ANSWERS'
                 when k.source = 'handled_cases' then 'NOTHING_DECIDED' else 'DENOMINATOR_MISSING' end
             when s.n_months = 1 and k.source = 'cases' and not coalesce(m.is_whole, false) then 'DENOMINATOR_INCOMPLETE'
-        end as obstacle
+        end as obstacle,
+        k.source in ('answers', 'patient_means') and u.kind is not null as is_unweighted
     from score as s
     inner join kpi as k using (kpi_number)
     inner join kpi_period as p on p.kpi_number = s.kpi_number and p.n_months = s.n_months
@@ -123,6 +124,8 @@ judged as (
         on m.kind = k.kind and m.measure_id is not distinct from k.whole_measure_id
         and m.entity_number = s.entity_number and m.month_number = s.end_month
     left join delivered as d on d.kind = k.kind and d.facility_id is not distinct from e.facility_id
+    left join {{ ref('unweighted_window') }} as u
+        on u.kind = k.kind and u.facility_id is not distinct from e.facility_id and u.n_months = s.n_months and u.end_month = s.end_month
     where s.end_month >= k.first_valid_month and s.end_month - s.n_months + 1 <= k.last_valid_month + 12
 ),
 
@@ -132,7 +135,7 @@ valued as (
         case when obstacle is null then mean end as p,
         {{ month_of_number('(end_month - n_months + 1)') }} as period_start_on,
         last_day({{ month_of_number('end_month') }}) as period_end_on,
-        coalesce(obstacle, case when n < minimum_denominator then 'BELOW_MINIMUM' end) as reason
+        coalesce(obstacle, case when n < minimum_denominator then 'BELOW_MINIMUM' when is_unweighted then 'DSRS_UNWEIGHTED' end) as reason
     from judged
 )
 

@@ -6,7 +6,7 @@ with found as (
         case r.n_months when 3 then 'quarter' else 'rolling_12_months' end as period_grain,
         {{ month_of_number('r.first_month') }} as period_start_on,
         last_day({{ month_of_number('(r.first_month + r.n_months - 1)') }}) as period_end_on,
-        coalesce(r.reason_code, case when r.n_usable < k.minimum_denominator then 'BELOW_MINIMUM' end) as reason
+        coalesce(r.reason_code, case when r.n_usable < k.minimum_denominator then 'BELOW_MINIMUM' when u.kind is not null then 'DSRS_UNWEIGHTED' end) as reason
     from {{ ref('case_mix_result') }} as r
     inner join {{ source('definition', 'measure') }} as m
         on m.source = 'adjusted' and m.measure_name = r.measure_name || '_adjusted' and m.numerator_rule = r.case_mix_id
@@ -16,6 +16,8 @@ with found as (
     inner join (
         select distinct level, entity_code, facility_id, unit_id, service_line from {{ ref('kpi_entity') }}
     ) as e on e.level = r.level and e.facility_id = r.facility_id and e.unit_id is not distinct from r.unit_id
+    left join {{ ref('unweighted_window') }} as u
+        on u.kind = 'survey:' || m.instrument_family and u.facility_id = r.facility_id and u.n_months = r.n_months and u.end_month = r.first_month + r.n_months - 1
     where r.row_kind = 'entity'
     -- An entity that could not be adjusted has one row, which speaks for every score, unless the score has its own.
     qualify row_number() over (
