@@ -14,7 +14,7 @@ from typing import Any
 from ingestion.conform import READER_VERSION
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import landed_path
+from ingestion.landing import is_ahead, landed_path
 from ingestion.ledger import Ledger
 from ingestion.sightings import sightings, standing
 
@@ -44,6 +44,11 @@ class Delivery:
     def order(self) -> tuple[datetime, int]:
         """The delivery's own moment and version number."""
         return self.delivered_at, self.delivery_sequence
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its name says a day that had begun nowhere on earth when it came; until then its rows are newer than any others."""
+        return is_ahead(self.delivered_at, self.landed_at)
 
 
 def read_catalogue(home: Home, feeds: dict[str, Feed], as_of: date | None = None) -> list[Delivery]:

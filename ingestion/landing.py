@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,17 @@ def no_day_line(name: str, day: str, modified_at: datetime) -> str:
     """What is taken instead, and the way out."""
     return (f"{name}: {day} in its name is no day, so the file's modification time, {modified_at:%Y-%m-%d %H:%M} UTC, is its place among the deliveries; "
             "it may count as newer than files that correct it. Deliver it under its right name: that then counts")
+
+
+def is_ahead(delivered_at: datetime, came_at: datetime) -> bool:
+    """Whether a file is named for a day that had begun nowhere on earth when it came."""
+    return delivered_at > came_at + timedelta(days=1)
+
+
+def ahead_line(name: str, delivered_at: datetime) -> str:
+    """What follows from it, and the way out."""
+    return (f"{name} is named for {delivered_at:%Y-%m-%d}, a day after it came: until then nothing that comes can correct it. "
+            "Deliver it under its right name: that then counts")
 
 
 def _said(name: str, feed: Feed) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ from ingestion.conform import ConformReport, conform
 from ingestion.feed import Feed, load_feeds
 from ingestion.home import Home, sha256_of
 from ingestion.keys import load_keys
-from ingestion.landing import delivery_order, no_day, no_day_line
+from ingestion.landing import ahead_line, delivery_order, is_ahead, no_day, no_day_line
 from ingestion.ledger import Ledger
 from ingestion.nearest_feed import nearest_feeds
 from ingestion.readers import WARNING
@@ -46,6 +46,8 @@ def check(home: Home, file: Path, feed_name: str | None) -> int:
     order = delivery_order(_as_source(file), feed)
     if day := no_day(file.name, feed):
         click.echo(f"{WARNING}{no_day_line(file.name, day, order[0])}")
+    elif is_ahead(order[0], datetime.now(UTC)):
+        click.echo(f"{WARNING}{ahead_line(file.name, order[0])}")
     with tempfile.TemporaryDirectory(prefix="pxw-check-") as scratch:
         out = Path(scratch) / "raw.parquet"
         report = conform(feed, file, "check", order, load_keys(is_trial=True), out, Path(scratch) / "text.parquet", file_name=file.name)

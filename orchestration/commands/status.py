@@ -41,6 +41,7 @@ def status(home: Home, as_json: bool) -> None:
         "held": [_delivery_facts(d) for d in deliveries if d.status == "held"],
         "refused": [_delivery_facts(d) for d in deliveries if d.status == "refused"],
         "no_day": [_delivery_facts(d) | {"no_day": d.no_day} for d in deliveries if d.no_day],
+        "ahead": [_delivery_facts(d) | {"delivered_at": d.delivered_at} for d in deliveries if d.is_ahead],
         "unplaced": still_unplaced(Ledger(home.ledger), feeds),
     }
     with reading_build(home) as rows:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ingestion.catalogue import Delivery, row_facts, up_to
 from ingestion.feed import Feed
 from ingestion.home import Home
-from ingestion.landing import no_day_line
+from ingestion.landing import ahead_line, no_day_line
 from ingestion.words import counted
 from orchestration.published import NothingPublished, last_closed_month, manifest, open_marts
 from orchestration.unmapped import (
@@ -67,7 +67,7 @@ def published_from(home: Home, deliveries: list[Delivery]) -> list[Delivery]:
 
 
 def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | None = None) -> None:
-    """Deliveries that are held or refused with the reason, or whose name has no day (of each the first `n_shown`, or all), and how many rows are quarantined."""
+    """Deliveries that are held or refused with the reason, or whose name has no day or one to come (of each the first `n_shown`, or all), and how many rows are quarantined."""
     replaced = {earlier for d in deliveries if d.status == "accepted" for earlier in d.supersedes}
     loaded = {d.sha256: d.feed for d in deliveries if d.status == "accepted"}
     stuck = [d for d in deliveries if d.status in ("held", "refused")]
@@ -78,11 +78,12 @@ def print_troubles(console: Console, deliveries: list[Delivery], n_shown: int | 
         console.print(f"... and {len(stuck) - n_shown} more: pxw status")
     if any(d.status == "held" for d in stuck):
         console.print('a held delivery is loaded after: pxw release ID --reason "..."')
-    undated = [d for d in deliveries if d.no_day]
-    for delivery in undated[:n_shown]:
-        console.print(f"[yellow]NO DAY[/] {_escape(no_day_line(delivery.file_name, delivery.no_day, delivery.delivered_at))}")
-    if n_shown is not None and len(undated) > n_shown:
-        console.print(f"... and {len(undated) - n_shown} more such names: pxw status")
+    misnamed = [("NO DAY", no_day_line(d.file_name, d.no_day, d.delivered_at)) for d in deliveries if d.no_day]
+    misnamed += [("AHEAD", ahead_line(d.file_name, d.delivered_at)) for d in deliveries if d.is_ahead]
+    for label, line in misnamed[:n_shown]:
+        console.print(f"[yellow]{label}[/] {_escape(line)}")
+    if n_shown is not None and len(misnamed) > n_shown:
+        console.print(f"... and {len(misnamed) - n_shown} more such names: pxw status")
     n_accepted, rows = sum(d.status == "accepted" for d in deliveries), row_facts(deliveries)
     parts = [f"{rows[f'n_rows_{what}']:,} {what}" for what in ("accepted", "quarantined", "held", "waiting") if rows.get(f"n_rows_{what}")]
     console.print(f"{counted(n_accepted, 'delivery', 'deliveries')} loaded; {counted(rows['n_rows_delivered'], 'row')} delivered = {' + '.join(parts) or 'none'} (by rule: marts.data_quality)")

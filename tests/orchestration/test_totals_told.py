@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_a_name_without_a_day_is_told_by_status_and_check(tmp_path: Path, capsys
     assert told in capsys.readouterr().out
     check(home, inbox / "encounters_daily_20251340.csv", None)
     assert told.replace("NO DAY", "warning:") in capsys.readouterr().out
+
+
+def test_a_name_of_a_day_to_come_is_told_by_status_and_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inbox, home = tmp_path / "inbox", Home(tmp_path / "home")
+    inbox.mkdir()
+    today, coming = datetime.now(UTC), datetime.now(UTC) + timedelta(days=40)
+    for day in (today, coming):
+        (inbox / f"encounters_daily_{day:%Y%m%d}.csv").write_text(f"Remark\n{day}\n")
+    bring_in(home, load_feeds(), [str(inbox)], lambda _: None, {})
+    status(home, as_json=False)
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"AHEAD encounters_daily_{coming:%Y%m%d}.csv is named for {coming:%Y-%m-%d}, a day after it came" in out and out.count("AHEAD") == 1
+    check(home, inbox / f"encounters_daily_{coming:%Y%m%d}.csv", None)
+    assert f"warning: encounters_daily_{coming:%Y%m%d}.csv is named for {coming:%Y-%m-%d}" in capsys.readouterr().out
 
 
 def test_after_a_run_as_of_a_date_later_deliveries_are_not_called_loaded(tmp_path: Path) -> None:
