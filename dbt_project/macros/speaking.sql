@@ -35,3 +35,19 @@ speaking as (
     left join alike as a using ({{ stream }}, delivery_id, near_delivery_id)
 )
 {%- endmacro %}
+
+{# Columns of CTE `reached` and is_awaited: whether months wait for what has come up to last_closed_month. They do not when it is further
+   than the setting behind the others of `partition` (it has been given up), when its feed has ended, or when the facility has closed. #}
+{% macro with_awaited(partition) -%}
+select
+    r.*,
+    r.last_closed_month >= max(r.last_closed_month) over (partition by {{ partition }}) - s.awaited_months
+        and r.last_closed_month < least(f.closing_month, coalesce({{ month_number('e.ended_on') }}, f.closing_month))
+        and r.facility_id <> 'unassigned' as is_awaited
+from reached as r
+inner join (
+    select facility_id, max({{ month_number("coalesce(closed_on, date '9999-12-31')") }}) as closing_month from {{ ref('kpi_entity') }} group by facility_id
+) as f using (facility_id)
+left join {{ source('warehouse', 'feed_ended') }} as e using (feed)
+cross join {{ source('warehouse', 'month_setting') }} as s
+{%- endmacro %}

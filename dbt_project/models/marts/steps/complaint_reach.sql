@@ -43,20 +43,6 @@ reached as (
     from speaking
     where is_spoken_for or is_empty
     group by feed, facility_id
-),
-
-facility as (
-    select facility_id, max({{ month_number("coalesce(closed_on, date '9999-12-31')") }}) as closing_month
-    from {{ ref('kpi_entity') }}
-    group by facility_id
 )
 
--- A feed that says nothing for longer than the setting, while another one speaks for the facility, has been given up.
-select
-    r.feed, r.facility_id, r.first_month, r.last_closed_month,
-    r.last_closed_month >= max(r.last_closed_month) over (partition by r.facility_id) - s.awaited_months
-        and r.last_closed_month < least(f.closing_month, coalesce({{ month_number('e.ended_on') }}, f.closing_month)) as is_awaited
-from reached as r
-inner join facility as f using (facility_id)
-left join {{ source('warehouse', 'feed_ended') }} as e using (feed)
-cross join {{ source('warehouse', 'month_setting') }} as s
+{{ with_awaited('r.facility_id') }}

@@ -47,20 +47,7 @@ reached as (
     semi join (select * from stream where facility_id = 'unassigned') as u using (stream, delivery_id)
     where s.last_month is not null
     group by kind
-),
-
-facility as (
-    select facility_id, max({{ month_number("coalesce(closed_on, date '9999-12-31')") }}) as closing_month
-    from {{ ref('kpi_entity') }}
-    group by facility_id
 )
 
 -- What nobody mapped to a facility is never awaited, but the enterprise has it.
-select
-    r.kind, r.facility_id, r.feed, r.last_closed_month,
-    r.facility_id <> 'unassigned' and r.last_closed_month >= max(r.last_closed_month) over (partition by r.kind) - s.awaited_months
-        and r.last_closed_month < least(f.closing_month, coalesce({{ month_number('e.ended_on') }}, f.closing_month)) as is_awaited
-from reached as r
-inner join facility as f using (facility_id)
-left join {{ source('warehouse', 'feed_ended') }} as e using (feed)
-cross join {{ source('warehouse', 'month_setting') }} as s
+{{ with_awaited('r.kind') }}
