@@ -22,6 +22,8 @@ FEEDS = [
     feed("sheet", "encounter_count", list(KINDS["encounter_count"]), business_key=["facility_code", "unit_code", "class_code", "period_start_on"]),
     feed("org", "org_unit", list(KINDS["org_unit"])),
     feed("group", "survey", SURVEY, business_key=["survey_id"], constants={"program_code": "HCAHPS"}),
+    feed("early", "survey", SURVEY, business_key=["survey_id"], constants={"program_code": "FFT"},
+         items={"family": "fft", "generations": [{"id": "any", "columns": {}}]}),
     feed("own", "survey", SURVEY, business_key=["survey_id"], constants={"program_code": "HCAHPS"}),
 ]
 ITEMS = {item.item_code: item for item in family_items("hcahps", PROJECT_DIR / "seeds")}
@@ -58,8 +60,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     given.delivery("group", "2025-02-10", surveys("A", JANUARY) + surveys("C", JANUARY))
     given.delivery("group", "2025-04-10", surveys("A", FEBRUARY, MARCH))  # of a group: nothing of C has happened in March
     given.delivery("own", "2025-03-11", surveys("B", JANUARY, FEBRUARY))
+    given.delivery("early", "2025-01-20", [{"survey_id": "e1", "facility_code": "A", "unit_code": "W", "discharge_on": date(2025, 3, 5), "disposition_code": "1",
+                                            "is_in_official_sample": True, "fft_experience": 1}])
     given.write()
-    warehouse.dbt("build", "--select", "+complaint_rate", "+kpi_scorecard", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+    warehouse.dbt("build", "--select", "+complaint_rate", "+kpi_scorecard", "+survey_score", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
     return warehouse
 
 
@@ -95,6 +99,11 @@ def test_surveys_of_the_enterprise_wait_for_all_its_hospitals(warehouse):
     assert rating["enterprise:all"] == {JANUARY: (75.0, few), FEBRUARY: (75.0, few), MARCH: (None, "PERIOD_OPEN")}
     cells = warehouse.rows("select facility_id, overall_rating_top_box_pct_reason as reason from marts.kpi_scorecard where month_start_on = '2025-03-01' order by 1")
     assert [tuple(row.values()) for row in cells] == [("A", few), ("B", "PERIOD_OPEN"), ("C", "NO_ANSWERS")]
+
+
+def test_a_score_of_a_month_after_its_file_is_open(warehouse):
+    scores = warehouse.rows("select period_grain, level, reason, score from marts.survey_score where instrument_family = 'fft' and date_basis = 'discharge' and segment_type = 'all'")
+    assert {(row["reason"], row["score"]) for row in scores} == {("PERIOD_OPEN", None)} and {row["level"] for row in scores} >= {"facility", "enterprise"}
 
 
 def test_who_is_awaited_is_told(warehouse):

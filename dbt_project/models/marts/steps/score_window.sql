@@ -57,14 +57,14 @@ select
         when e.is_unassigned then 'UNASSIGNED_UNIT'
         when {{ month_of_number('s.first_month') }} < m.valid_from_on or last_day({{ month_of_number('(s.first_month + s.n_months - 1)') }}) > m.valid_to_on
             then 'DEFINITION_CHANGED'
-        when s.first_month + s.n_months - 1 >= d.first_open_month then 'PERIOD_OPEN'
+        when s.first_month + s.n_months - 1 >= coalesce(d.first_open_month, 0) then 'PERIOD_OPEN'
         when s.n_months = 3 and s.date_basis = 'discharge' and not coalesce(k.is_quarter_whole, false) then 'WINDOW_INCOMPLETE'
         when s.n_months = 12 and (b.n_quarters < 4 or (s.date_basis = 'discharge' and not coalesce(k.is_rolling_whole, false))) then 'WINDOW_INCOMPLETE'
     end as reason
 from stacked as s
 inner join measure as m using (measure_name)
 inner join entity as e using (entity_number)
-inner join {{ ref('open_month') }} as d on d.kind = 'survey:' || s.instrument_family and d.facility_id is not distinct from e.facility_id
+left join {{ ref('open_month') }} as d on d.kind = 'survey:' || s.instrument_family and d.facility_id is not distinct from e.facility_id
 left join rolling as b
     on s.n_months = 12 and b.measure_name = s.measure_name and b.entity_number = s.entity_number and b.date_basis = s.date_basis
     and b.first_month = s.first_month and b.segment_type = 'all'
